@@ -1,0 +1,45 @@
+// Counters under the names that the users know. Thread-safe; prometheus-cpp keeps them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tomada::runtime {
+
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  /// A plugin's HTTP request: integration_requests_total{provider,method,status}, its duration and sizes. `status` is
+  /// the number, or the word of an Errc when no answer came.
+  void request(std::string_view provider, std::string_view method, std::string_view status,
+               std::chrono::nanoseconds duration, std::uint64_t request_bytes);
+  void response_bytes(std::string_view provider, std::string_view method, std::uint64_t bytes);
+  /// integration_errors_total{provider,error_type}, and integration_rate_limit_hits_total for rate_limited.
+  void error(std::string_view provider, std::string_view error_type);
+  void sync(std::string_view provider, std::chrono::nanoseconds duration);
+  void sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count);
+  void plugin_misbehaved(std::string_view provider);
+  /// The host's own API: tomada_api_requests_total{route,method,status}.
+  void api_request(std::string_view route, std::string_view method, int status, std::chrono::nanoseconds duration);
+  void jobs(std::int64_t waiting_count, std::int64_t running_count, std::int64_t dead_count);
+
+  /// For /health: requests of plugins in all, and how many of them failed.
+  [[nodiscard]] std::uint64_t requests_total() const;
+  [[nodiscard]] std::uint64_t errors_total() const;
+
+  /// The text format 0.0.4, with process_* read now.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tomada::runtime

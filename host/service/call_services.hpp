@@ -1,0 +1,49 @@
+// The host's implementation of what a plugin sees, for one call: check the argument, convert it, call down.
+#pragma once
+
+#include "host/abi/services.hpp"
+#include "host/credentials/vault.hpp"
+#include "host/http/client.hpp"
+#include "host/runtime/metrics.hpp"
+#include "host/runtime/task.hpp"
+#include "host/store/store.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tomada::service {
+
+/// What all calls share. `http_clients` has one transport for each loop, by Loop::index().
+struct Environment {
+  store::Store& store;
+  credentials::Vault& vault;
+  runtime::Metrics& metrics;
+  std::vector<std::unique_ptr<http::Client>> http_clients;
+};
+
+/// What the records of a sync call are committed with; absent for test_connection.
+struct SyncContext {
+  std::string sync_id;
+  std::string entity;
+  std::int64_t fencing_token{};
+  std::int64_t generation{};
+  bool full{false};
+  /// Told after each commit and each progress(): for the watcher and the run's totals.
+  std::function<void(const store::PageOutcome&, std::int64_t rejected_count)> on_commit;
+};
+
+inline constexpr std::size_t k_page_records_max = 10'000;
+inline constexpr std::size_t k_page_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t k_record_bytes_max = 1024 * 1024;
+inline constexpr std::size_t k_external_id_bytes_max = 1024;
+inline constexpr std::size_t k_cursor_bytes_max = 64 * 1024;
+
+/// Opens the credentials and builds the services of one call on this task's loop.
+/// Everything given is borrowed and outlives the services.
+Result<std::unique_ptr<abi::Services>> make_call_services(runtime::Task& task, Environment& environment,
+                                                          const store::Integration& integration,
+                                                          const abi::Manifest& manifest, SyncContext* sync);
+
+}  // namespace tomada::service

@@ -1,0 +1,34 @@
+// Everything durable behind one interface; sqlite/ and postgres/ implement it, one test suite judges both.
+#pragma once
+
+#include "host/store/integrations.hpp"
+#include "host/store/jobs.hpp"
+#include "host/store/records.hpp"
+#include "host/store/syncs.hpp"
+#include "host/store/tenants.hpp"
+#include "host/store/values.hpp"
+
+namespace tomada::store {
+
+/* Rules for all parts:
+ * - Every function suspends the task while database threads work, and is not interruptible: what it reports happened.
+ * - A write is durable when it returns (group commit: many writes, one fsync).
+ * - Every query takes a tenant, except those for the operator and for the job runner, whose comments say so.
+ * - NOT_FOUND: no such row for this tenant. CONFLICT: a unique name is taken, or a fencing token is old.
+ *   UNAVAILABLE: disk full, database locked or gone, queue full; nothing was written, try again later.
+ * - Any loop may call; the store outlives every task. */
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Tenants& tenants() = 0;
+  virtual Integrations& integrations() = 0;
+  virtual Records& records() = 0;
+  virtual Syncs& syncs() = 0;
+  virtual Jobs& jobs() = 0;
+  virtual Values& values() = 0;
+
+  /// One cheap round trip; for /health.
+  virtual Result<void> ping(runtime::Task& task) = 0;
+};
+
+}  // namespace tomada::store

@@ -1,0 +1,51 @@
+// Syncs: asking for one, and running it as a job from its last checkpoint.
+#pragma once
+
+#include "host/credentials/vault.hpp"
+#include "host/jobs/runner.hpp"
+#include "host/plugin/calls.hpp"
+#include "host/plugin/registry.hpp"
+#include "host/runtime/metrics.hpp"
+#include "host/service/call_services.hpp"
+#include "host/store/store.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tomada::sync {
+
+struct Limits {
+  std::chrono::milliseconds call_timeout{std::chrono::hours(1)};
+};
+
+/// Any loop.
+class Engine {
+ public:
+  Engine(store::Store& store, plugin::Registry& registry, plugin::Calls& calls, service::Environment& environment,
+         jobs::Runner& runner, runtime::Metrics& metrics, Limits limits);
+
+  /// Queues a run. `type` is an entity of the manifest, or empty for all; `mode` "full" or "incremental".
+  /// INVALID_DATA: unknown type or mode, with the ones that exist. CONFLICT: one is running already (its id is named).
+  /// FORBIDDEN: the integration is disabled.
+  Result<std::string> enqueue(runtime::Task& task, const store::Integration& integration, std::string_view type,
+                              std::string_view mode);
+
+  /// The plugin's test_connection, and the integration's health after it.
+  struct TestOutcome { bool ok{}; std::chrono::milliseconds latency{}; std::string detail; std::string error_code; };
+  Result<TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration);
+
+  /// The handler for jobs of kind "sync".
+  store::JobOutcome run(runtime::Task& task, const store::Job& job);
+
+ private:
+  store::Store& store_;
+  plugin::Registry& registry_;
+  plugin::Calls& calls_;
+  service::Environment& environment_;
+  jobs::Runner& runner_;
+  runtime::Metrics& metrics_;
+  Limits limits_;
+};
+
+}  // namespace tomada::sync
