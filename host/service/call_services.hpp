@@ -1,6 +1,7 @@
 // The host's implementation of what a plugin sees, for one call: check the argument, convert it, call down.
 #pragma once
 
+#include "host/abi/manifest.hpp"
 #include "host/abi/services.hpp"
 #include "host/credentials/vault.hpp"
 #include "host/http/client.hpp"
@@ -8,6 +9,7 @@
 #include "host/runtime/task.hpp"
 #include "host/store/store.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +32,8 @@ struct SyncContext {
   std::int64_t fencing_token{};
   std::int64_t generation{};
   bool full{false};
-  /// Told after each commit and each progress(): for the watcher and the run's totals.
+  std::int64_t expected_total{0};  // shown when the plugin does not know a total; 0: not known
+  /// Told after each commit, for the run's totals.
   std::function<void(const store::PageOutcome&, std::int64_t rejected_count)> on_commit;
 };
 

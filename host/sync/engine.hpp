@@ -39,6 +39,8 @@ class Engine {
   store::JobOutcome run(runtime::Task& task, const store::Job& job);
 
  private:
+  struct Attempt;
+
   store::Store& store_;
   plugin::Registry& registry_;
   plugin::Calls& calls_;
