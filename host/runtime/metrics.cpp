@@ -1,0 +1,204 @@
+#include "host/runtime/metrics.hpp"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+namespace tomada::runtime {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Labels;
+
+const Histogram::BucketBoundaries k_request_seconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+const Histogram::BucketBoundaries k_sync_seconds{0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400};
+const Histogram::BucketBoundaries k_size_bytes{100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+
+double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+Labels provider_and(std::string_view provider, const char* name, std::string_view value) {
+  return {{"provider", std::string(provider)}, {name, std::string(value)}};
+}
+
+/// Unknown methods share one label value: they come from outside and would otherwise grow the registry for ever.
+std::string method_label(std::string_view method) {
+  for (const std::string_view known : {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+    if (method == known) return std::string(method);
+  return "other";
+}
+
+struct ProcessState {
+  double cpu_seconds{};
+  double resident_bytes{};
+  double open_files{};
+};
+
+ProcessState read_process() {
+  ProcessState state;
+  std::ifstream stat("/proc/self/stat");
+  std::string text((std::istreambuf_iterator<char>(stat)), {});
+  // The second field is the program's name in brackets and may hold spaces; the rest is counted from its end.
+  if (const std::size_t end = text.rfind(')'); end != std::string::npos) {
+    std::istringstream fields(text.substr(end + 1));
+    std::string field;
+    double ticks = 0;
+    for (int index = 3; fields >> field; ++index) {
+      if (index == 14 || index == 15) ticks += std::strtod(field.c_str(), nullptr);
+      if (index == 24) {
+        state.resident_bytes = std::strtod(field.c_str(), nullptr) * static_cast<double>(sysconf(_SC_PAGESIZE));
+        break;
+      }
+    }
+    state.cpu_seconds = ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+  std::error_code failed;
+  for (std::filesystem::directory_iterator file("/proc/self/fd", failed), end; !failed && file != end;
+       file.increment(failed))
+    state.open_files += 1;
+  return state;
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  prometheus::Registry registry;
+  Family<Counter>& counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  Family<Gauge>& gauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+  Family<Histogram>& histogram(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+  }
+
+  Family<Counter>& requests = counter("integration_requests_total", "HTTP requests of plugins");
+  Family<Histogram>& request_seconds =
+      histogram("integration_request_duration_seconds", "From the request's start to its response's header");
+  Family<Histogram>& request_size = histogram("integration_request_size_bytes", "Bodies sent by plugins");
+  Family<Histogram>& response_size = histogram("integration_response_size_bytes", "Bodies received by plugins");
+  Family<Counter>& rate_limit_hits =
+      counter("integration_rate_limit_hits_total", "Times a provider or its limit said: too many");
+  Family<Counter>& errors = counter("integration_errors_total", "Failed requests and calls by kind");
+  Family<Histogram>& sync_seconds = histogram("integration_sync_duration_seconds", "Sync runs from start to end");
+  Family<Counter>& records_processed =
+      counter("integration_sync_records_processed_total", "Records that plugins delivered");
+  Family<Counter>& records_failed = counter("integration_sync_records_failed_total", "Records that were refused");
+  Family<Counter>& misbehaved = counter("tomada_plugin_misbehaved_total", "Rules of the ABI that a plugin broke");
+  Family<Counter>& api_requests = counter("tomada_api_requests_total", "Requests to the host's own API");
+  Family<Histogram>& api_seconds = histogram("tomada_api_request_duration_seconds", "The host's own API");
+  Family<Gauge>& jobs = gauge("tomada_jobs", "Jobs in the queue by state");
+  Gauge& cpu = gauge("process_cpu_seconds_total", "CPU time of this process").Add({});
+  Gauge& cpu_percent =
+      gauge("process_cpu_percent", "CPU use since the last scrape; 100 is one core").Add({});
+  Gauge& resident = gauge("process_resident_memory_bytes", "Resident memory").Add({});
+  Gauge& memory = gauge("process_memory_bytes", "Resident memory, under the documents' name").Add({});
+  Gauge& open_files = gauge("process_open_file_descriptors", "Open file descriptors").Add({});
+  Gauge& start_time = gauge("process_start_time_seconds", "When the host started, Unix time").Add({});
+
+  std::atomic<std::uint64_t> requests_count{0};
+  std::atomic<std::uint64_t> errors_count{0};
+
+  std::mutex scrape_mutex;
+  double last_cpu_seconds{0};
+  std::chrono::steady_clock::time_point last_scrape{std::chrono::steady_clock::now()};
+
+  Impl() {
+    start_time.Set(std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count());
+  }
+
+  void read_process_now() {
+    const std::lock_guard lock(scrape_mutex);
+    const ProcessState state = read_process();
+    const auto now = std::chrono::steady_clock::now();
+    const double elapsed = seconds(now - last_scrape);
+    if (elapsed > 0) cpu_percent.Set(100.0 * (state.cpu_seconds - last_cpu_seconds) / elapsed);
+    last_cpu_seconds = state.cpu_seconds;
+    last_scrape = now;
+    cpu.Set(state.cpu_seconds);
+    resident.Set(state.resident_bytes);
+    memory.Set(state.resident_bytes);
+    open_files.Set(state.open_files);
+  }
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::request(std::string_view provider, std::string_view method, std::string_view status,
+                      std::chrono::nanoseconds duration, std::uint64_t request_bytes) {
+  const std::string known_method = method_label(method);
+  Labels labels = provider_and(provider, "method", known_method);
+  impl_->request_seconds.Add(labels, k_request_seconds).Observe(seconds(duration));
+  impl_->request_size.Add(labels, k_size_bytes).Observe(static_cast<double>(request_bytes));
+  labels.emplace("status", std::string(status));
+  impl_->requests.Add(labels).Increment();
+
+  impl_->requests_count.fetch_add(1, std::memory_order_relaxed);
+  int number = 0;
+  const auto parsed = std::from_chars(status.data(), status.data() + status.size(), number);
+  const bool failed = parsed.ec != std::errc{} || number >= 400;  // a word means that no answer came
+  if (failed) impl_->errors_count.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Metrics::response_bytes(std::string_view provider, std::string_view method, std::uint64_t bytes) {
+  impl_->response_size.Add(provider_and(provider, "method", method_label(method)), k_size_bytes)
+      .Observe(static_cast<double>(bytes));
+}
+
+void Metrics::error(std::string_view provider, std::string_view error_type) {
+  impl_->errors.Add(provider_and(provider, "error_type", error_type)).Increment();
+  if (error_type == "rate_limited") impl_->rate_limit_hits.Add({{"provider", std::string(provider)}}).Increment();
+}
+
+void Metrics::sync(std::string_view provider, std::chrono::nanoseconds duration) {
+  impl_->sync_seconds.Add({{"provider", std::string(provider)}}, k_sync_seconds).Observe(seconds(duration));
+}
+
+void Metrics::sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count) {
+  const Labels labels{{"provider", std::string(provider)}};
+  impl_->records_processed.Add(labels).Increment(static_cast<double>(processed_count));
+  impl_->records_failed.Add(labels).Increment(static_cast<double>(failed_count));
+}
+
+void Metrics::plugin_misbehaved(std::string_view provider) {
+  impl_->misbehaved.Add({{"provider", std::string(provider)}}).Increment();
+}
+
+void Metrics::api_request(std::string_view route, std::string_view method, int status,
+                          std::chrono::nanoseconds duration) {
+  Labels labels{{"route", std::string(route)}, {"method", method_label(method)}};
+  impl_->api_seconds.Add(labels, k_request_seconds).Observe(seconds(duration));
+  labels.emplace("status", std::to_string(status));
+  impl_->api_requests.Add(labels).Increment();
+}
+
+void Metrics::jobs(std::int64_t waiting_count, std::int64_t running_count, std::int64_t dead_count) {
+  impl_->jobs.Add({{"state", "waiting"}}).Set(static_cast<double>(waiting_count));
+  impl_->jobs.Add({{"state", "running"}}).Set(static_cast<double>(running_count));
+  impl_->jobs.Add({{"state", "dead"}}).Set(static_cast<double>(dead_count));
+}
+
+std::uint64_t Metrics::requests_total() const { return impl_->requests_count.load(std::memory_order_relaxed); }
+std::uint64_t Metrics::errors_total() const { return impl_->errors_count.load(std::memory_order_relaxed); }
+
+std::string Metrics::text() const {
+  impl_->read_process_now();
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace tomada::runtime

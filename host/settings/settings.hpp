@@ -1,0 +1,53 @@
+// Every setting of the host, in one struct. keys.cpp has the table that says how each is read, bounded and named.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tomada::settings {
+
+/// Sizes in bytes, times in the unit that the name ends with. config/tomada.toml explains each key.
+struct Settings {
+  std::string listen{"127.0.0.1:7070"};
+  std::string data_dir;    // never empty after load()
+  std::string plugin_dir;  // never empty after load()
+  std::int64_t threads{0};  // io threads; 0: one for each core
+
+  struct Log {
+    std::string level{"info"};
+    std::string format{"text"};
+  } log;
+
+  struct Http {
+    std::vector<std::string> allow_private;
+    std::string ca_file;
+    std::int64_t connections_max{1'000};
+    std::int64_t connect_timeout_ms{10'000};
+  } http;
+
+  struct Sync {
+    std::int64_t call_timeout_seconds{3'600};
+  } sync;
+
+  struct Jobs {
+    std::int64_t running_max{64};
+    std::int64_t attempts_max{8};
+    std::int64_t lease_ms{60'000};
+  } jobs;
+
+  struct Store {
+    std::int64_t wal_bytes_max{256 * 1024 * 1024};
+    std::int64_t readers_count{2};
+  } store;
+
+  struct Api {
+    std::int64_t body_bytes_max{1024 * 1024};
+    std::int64_t header_bytes_max{16 * 1024};
+    std::int64_t connections_max{1'024};
+    std::int64_t idle_timeout_ms{60'000};
+    std::int64_t request_timeout_ms{30'000};
+  } api;
+};
+
+}  // namespace tomada::settings
