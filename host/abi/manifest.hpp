@@ -63,7 +63,8 @@ struct Manifest {
   nlohmann::json document;    // the whole text, for inspect and for later fields
 };
 
-/// INVALID_DATA with the path of the field and what it must be: "entities[0].name: missing".
+/// INVALID_DATA with the path of the field and what it must be: "entities[0].name: missing". TOO_NEW: for an ABI that this
+/// host does not serve; nothing else of it was judged.
 Result<Manifest> parse_manifest(std::string_view json);
 
 /// Replaces each {field} by `values[field]` (a string, number or boolean). INVALID_CONFIG: a field that is not there.

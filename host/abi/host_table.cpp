@@ -1,0 +1,72 @@
+#include "host/abi/host_table.hpp"
+
+#include "host/abi/call.hpp"
+#include "host/abi/plugin.hpp"
+#include "host/abi/thunks.hpp"
+
+#include <array>
+#include <mutex>
+#include <vector>
+
+namespace tomada::abi {
+namespace {
+
+struct Registered {
+  std::mutex mutex;
+  std::vector<std::pair<std::string, const void*>> tables;
+};
+
+Registered& registered() {
+  static auto* const all = new Registered;  // leaked: plugins may ask until the process ends
+  return *all;
+}
+
+const void* find_table(std::string_view id) {
+  if (id == TOMADA_CALL_ID) return &k_call_service;
+  if (id == TOMADA_LOG_ID) return &k_log_service;
+  if (id == TOMADA_CLOCK_ID) return &k_clock_service;
+  if (id == TOMADA_HTTP_ID) return &k_http_service;
+  if (id == TOMADA_RECORDS_ID) return &k_records_service;
+  if (id == TOMADA_STORAGE_ID) return &k_storage_service;
+  if (id == TOMADA_CREDENTIALS_ID) return &k_credentials_service;
+  Registered& all = registered();
+  const std::lock_guard lock(all.mutex);
+  for (const auto& [known, table] : all.tables)
+    if (known == id) return table;
+  return nullptr;
+}
+
+tomada_status query_service(tomada_slice id, const void** table) noexcept {
+  if (table == nullptr) return TOMADA_E_INVALID_DATA;
+  *table = nullptr;
+  if (!is_sound(id)) return TOMADA_E_INVALID_DATA;
+  *table = find_table(view_of(id));
+  return *table != nullptr ? TOMADA_OK : TOMADA_E_UNSUPPORTED;
+}
+
+}  // namespace
+
+void register_service(std::string_view id, const void* table) {
+  Registered& all = registered();
+  const std::lock_guard lock(all.mutex);
+  for (auto& [known, old] : all.tables)
+    if (known == id) {
+      old = table;
+      return;
+    }
+  all.tables.emplace_back(id, table);
+}
+
+const tomada_host& host_table() {
+  static const tomada_host host{sizeof(tomada_host), 0, TOMADA_ABI_MINOR, 0, query_service};
+  return host;
+}
+
+std::span<const std::string_view> known_services() {
+  static constexpr std::array<std::string_view, 8> k_ids{TOMADA_CALL_ID,        TOMADA_LOG_ID,    TOMADA_CLOCK_ID,
+                                                         TOMADA_HTTP_ID,        TOMADA_RECORDS_ID, TOMADA_STORAGE_ID,
+                                                         TOMADA_CREDENTIALS_ID, TOMADA_CRYPTO_ID};
+  return k_ids;
+}
+
+}  // namespace tomada::abi
