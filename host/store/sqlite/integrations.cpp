@@ -1,0 +1,147 @@
+#include "host/store/sqlite/lookups.hpp"
+#include "host/store/sqlite/parts.hpp"
+
+namespace tomada::store::sqlite {
+namespace {
+
+#define TOMADA_INTEGRATION_COLUMNS                                                                        \
+  "config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled, " \
+  "health_status, connection_status, last_sync_at_ms, created_at_ms, updated_at_ms, version"
+
+Integration read_integration(const Statement& row) {
+  return {.config_id = row.text(0),
+          .tenant_id = row.text(1),
+          .integration_name = row.text(2),
+          .provider_name = row.text(3),
+          .config_json = row.text(4),
+          .sealed_credentials = row.text(5),
+          .is_enabled = row.integer(6) != 0,
+          .health_status = row.text(7),
+          .connection_status = row.text(8),
+          .last_sync_at_ms = row.optional_integer(9),
+          .created_at_ms = row.integer(10),
+          .updated_at_ms = row.integer(11),
+          .version = row.integer(12)};
+}
+
+std::vector<Integration> read_all(Statement& query) {
+  std::vector<Integration> integrations;
+  while (query.step()) integrations.push_back(read_integration(query));
+  return integrations;
+}
+
+class SqliteIntegrations final : public Integrations {
+ public:
+  explicit SqliteIntegrations(Database& database) : database_(database) {}
+
+  Result<void> create(runtime::Task& task, const Integration& integration) override {
+    return database_.write(task, [&](Connection& connection) -> Result<void> {
+      if (!connection.prepare("SELECT 1 FROM tenants WHERE tenant_id = ?1").first(integration.tenant_id))
+        return fail(Errc::not_found, "there is no such tenant");
+      if (connection.run("INSERT INTO api_configurations (" TOMADA_INTEGRATION_COLUMNS ")"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+                         integration.config_id, integration.tenant_id, integration.integration_name,
+                         integration.provider_name, integration.config_json, Blob{integration.sealed_credentials},
+                         integration.is_enabled, integration.health_status, integration.connection_status,
+                         integration.last_sync_at_ms, integration.created_at_ms, integration.updated_at_ms,
+                         integration.version) == 0)
+        return fail(Errc::conflict, "there is an integration " + integration.config_id + " already");
+      return {};
+    });
+  }
+
+  Result<std::optional<Integration>> find(runtime::Task& task, std::string_view tenant_id,
+                                          std::string_view config_id) override {
+    return database_.read(task, [&](Connection& connection) -> Result<std::optional<Integration>> {
+      auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
+                                      " FROM api_configurations WHERE tenant_id = ?1 AND config_id = ?2");
+      if (!query.first(tenant_id, config_id)) return std::nullopt;
+      return read_integration(query);
+    });
+  }
+
+  Result<std::vector<Integration>> find_by_provider(runtime::Task& task, std::string_view tenant_id,
+                                                    std::string_view provider_name) override {
+    return database_.read(task, [&](Connection& connection) -> Result<std::vector<Integration>> {
+      auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
+                                      " FROM api_configurations WHERE tenant_id = ?1 AND provider_name = ?2"
+                                      " ORDER BY config_id");
+      return read_all(query.bind(tenant_id, provider_name));
+    });
+  }
+
+  Result<std::vector<Integration>> list(runtime::Task& task, std::string_view tenant_id, std::string_view after_id,
+                                        std::size_t limit) override {
+    return database_.read(task, [&](Connection& connection) -> Result<std::vector<Integration>> {
+      auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
+                                      " FROM api_configurations WHERE tenant_id = ?1 AND config_id > ?2"
+                                      " ORDER BY config_id LIMIT ?3");
+      return read_all(query.bind(tenant_id, after_id, limit));
+    });
+  }
+
+  Result<void> update(runtime::Task& task, const Integration& integration) override {
+    return database_.write(task, [&](Connection& connection) -> Result<void> {
+      TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, integration.tenant_id, integration.config_id));
+      if (connection.run("UPDATE api_configurations SET integration_name = ?1, config_json = ?2,"
+                         " sealed_credentials = ?3, is_enabled = ?4, connection_status = ?5, updated_at_ms = ?6,"
+                         " version = version + 1 WHERE config_no = ?7 AND version = ?8",
+                         integration.integration_name, integration.config_json, Blob{integration.sealed_credentials},
+                         integration.is_enabled, integration.connection_status, integration.updated_at_ms, config_no,
+                         integration.version) == 0)
+        return fail(Errc::conflict, "the integration was changed by somebody else meanwhile; read it again");
+      return {};
+    });
+  }
+
+  Result<void> set_health(runtime::Task& task, std::string_view tenant_id, std::string_view config_id,
+                          std::string_view health_status, std::string_view connection_status) override {
+    return database_.write(task, [&](Connection& connection) -> Result<void> {
+      TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
+      connection.run("UPDATE api_configurations SET health_status = ?1, connection_status = ?2 WHERE config_no = ?3",
+                     health_status, connection_status, config_no);
+      return {};
+    });
+  }
+
+  Result<void> remove(runtime::Task& task, std::string_view tenant_id, std::string_view config_id) override {
+    return database_.write(task, [&](Connection& connection) -> Result<void> {
+      TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
+      connection.run("DELETE FROM jobs WHERE config_id = ?1", config_id);
+      connection.run("DELETE FROM sync_operations WHERE config_id = ?1", config_id);
+      connection.run("DELETE FROM plugin_values WHERE config_no = ?1", config_no);
+      connection.run("DELETE FROM records WHERE entity_no IN (SELECT entity_no FROM sync_state WHERE config_no = ?1)",
+                     config_no);
+      connection.run("DELETE FROM record_keys WHERE entity_no IN (SELECT entity_no FROM sync_state WHERE config_no = ?1)",
+                     config_no);
+      connection.run("DELETE FROM sync_state WHERE config_no = ?1", config_no);
+      connection.run("DELETE FROM api_configurations WHERE config_no = ?1", config_no);
+      return {};
+    });
+  }
+
+  Result<std::vector<std::pair<std::string, std::string>>> health_by_provider(runtime::Task& task) override {
+    using Health = std::vector<std::pair<std::string, std::string>>;
+    return database_.read(task, [&](Connection& connection) -> Result<Health> {
+      Health health;
+      // With max() SQLite takes the other columns from the row that has it.
+      auto query = connection.prepare(
+          "SELECT provider_name, health_status, max(CASE health_status WHEN 'healthy' THEN 0 WHEN 'unknown' THEN 1"
+          " WHEN 'degraded' THEN 2 ELSE 3 END) FROM api_configurations WHERE is_enabled = 1"
+          " GROUP BY provider_name ORDER BY provider_name");
+      while (query.step()) health.emplace_back(query.text(0), query.text(1));
+      return health;
+    });
+  }
+
+ private:
+  Database& database_;
+};
+
+}  // namespace
+
+std::unique_ptr<Integrations> make_integrations(Database& database) {
+  return std::make_unique<SqliteIntegrations>(database);
+}
+
+}  // namespace tomada::store::sqlite

@@ -1,0 +1,15 @@
+// Questions that several parts ask inside their transaction. Each takes the tenant.
+#pragma once
+
+#include "host/store/sqlite/connection.hpp"
+
+namespace tomada::store::sqlite {
+
+/// NOT_FOUND: no such integration for this tenant.
+Result<std::int64_t> find_config_no(Connection& connection, std::string_view tenant_id, std::string_view config_id);
+
+/// CONFLICT unless `fencing_token` is that of the running lease on the sync's job. 0: not checked.
+Result<void> check_fence(Connection& connection, std::string_view tenant_id, std::string_view sync_id,
+                         std::int64_t fencing_token);
+
+}  // namespace tomada::store::sqlite

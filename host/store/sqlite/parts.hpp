@@ -1,0 +1,18 @@
+// The parts of the store on SQLite, one source file each. `database` outlives them.
+#pragma once
+
+#include "host/store/sqlite/database.hpp"
+#include "host/store/store.hpp"
+
+#include <memory>
+
+namespace tomada::store::sqlite {
+
+std::unique_ptr<Tenants> make_tenants(Database& database);
+std::unique_ptr<Integrations> make_integrations(Database& database);
+std::unique_ptr<Records> make_records(Database& database);
+std::unique_ptr<Syncs> make_syncs(Database& database);
+std::unique_ptr<Jobs> make_jobs(Database& database);
+std::unique_ptr<Values> make_values(Database& database);
+
+}  // namespace tomada::store::sqlite

@@ -1,0 +1,220 @@
+#include "host/store/sqlite/schema.hpp"
+
+#include <array>
+#include <string>
+
+namespace tomada::store::sqlite {
+namespace {
+
+struct Migration {
+  std::int64_t version;
+  const char* name;
+  const char* script;
+};
+
+/* Never change a script that was released: add the next one.
+ *
+ * records and record_keys are one thing in two trees. `records` is the change order itself (a change moves the row to
+ * the end, so reading changes is one forward scan); `record_keys` finds a record and says when a full run last saw it.
+ * The second is narrow: a full run over unchanged records writes some 60 bytes for each, never the data. */
+constexpr const char* k_first = R"sql(
+CREATE TABLE tenants (
+  tenant_id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (
+  key_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  role TEXT NOT NULL,
+  key_sha256 TEXT NOT NULL UNIQUE,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX api_keys_by_tenant ON api_keys (tenant_id);
+
+CREATE TABLE allowed_plugins (
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  plugin_id TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, plugin_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenant_keys (
+  tenant_id TEXT NOT NULL PRIMARY KEY REFERENCES tenants,
+  wrapped_key BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_configurations (
+  config_no INTEGER PRIMARY KEY,  -- short name for rows and indexes; never leaves this file
+  config_id TEXT NOT NULL UNIQUE,
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  integration_name TEXT NOT NULL,
+  provider_name TEXT NOT NULL,
+  config_json TEXT NOT NULL,
+  sealed_credentials BLOB NOT NULL,
+  is_enabled INTEGER NOT NULL,
+  health_status TEXT NOT NULL,
+  connection_status TEXT NOT NULL,
+  last_sync_at_ms INTEGER,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX api_configurations_by_tenant ON api_configurations (tenant_id, config_id);
+CREATE INDEX api_configurations_by_provider ON api_configurations (tenant_id, provider_name, config_id);
+
+CREATE TABLE sync_state (
+  entity_no INTEGER PRIMARY KEY,  -- short name of (integration, entity)
+  config_no INTEGER NOT NULL REFERENCES api_configurations,
+  entity TEXT NOT NULL,
+  generation INTEGER NOT NULL DEFAULT 0,
+  since TEXT NOT NULL DEFAULT '',
+  live_count INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (config_no, entity)
+) STRICT;
+
+CREATE TABLE records (
+  sequence INTEGER PRIMARY KEY,
+  entity_no INTEGER NOT NULL REFERENCES sync_state,
+  external_id TEXT NOT NULL,
+  data TEXT NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  plugin_version TEXT NOT NULL
+) STRICT;
+CREATE INDEX records_by_entity ON records (entity_no);  -- and so, by its row number, in change order
+
+CREATE TABLE record_keys (
+  entity_no INTEGER NOT NULL REFERENCES sync_state,
+  external_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  PRIMARY KEY (entity_no, external_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE record_sequence (last INTEGER NOT NULL) STRICT;  -- one row: the highest sequence ever given
+INSERT INTO record_sequence VALUES (0);
+
+CREATE TABLE sync_operations (
+  sync_id TEXT NOT NULL UNIQUE,
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  config_id TEXT NOT NULL REFERENCES api_configurations (config_id),
+  entity_type TEXT NOT NULL,
+  mode TEXT NOT NULL,
+  operation_status TEXT NOT NULL,
+  records_processed INTEGER NOT NULL DEFAULT 0,
+  records_successful INTEGER NOT NULL DEFAULT 0,
+  records_changed INTEGER NOT NULL DEFAULT 0,
+  records_deleted INTEGER NOT NULL DEFAULT 0,
+  records_failed INTEGER NOT NULL DEFAULT 0,
+  progress_current INTEGER NOT NULL DEFAULT 0,
+  progress_total INTEGER NOT NULL DEFAULT 0,
+  retry_count INTEGER NOT NULL DEFAULT 0,
+  started_at_ms INTEGER,
+  completed_at_ms INTEGER,
+  next_retry_at_ms INTEGER,
+  error_code TEXT NOT NULL DEFAULT '',
+  error_message TEXT NOT NULL DEFAULT '',
+  created_at_ms INTEGER NOT NULL,
+  current_entity TEXT NOT NULL DEFAULT '',
+  generation INTEGER NOT NULL DEFAULT 0,
+  cursor TEXT NOT NULL DEFAULT '',
+  entities_done TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+CREATE INDEX sync_operations_by_config ON sync_operations (config_id, sync_id);
+CREATE INDEX sync_operations_open ON sync_operations (config_id) WHERE operation_status IN ('pending', 'processing');
+
+CREATE TABLE jobs (
+  job_id TEXT NOT NULL UNIQUE,
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  config_id TEXT NOT NULL REFERENCES api_configurations (config_id),
+  sync_id TEXT,  -- of kind "sync"
+  kind TEXT NOT NULL,
+  payload_json TEXT NOT NULL,
+  status TEXT NOT NULL DEFAULT 'waiting',  -- waiting | running | dead
+  due_at_ms INTEGER NOT NULL,
+  lease_until_ms INTEGER,  -- while running
+  attempts INTEGER NOT NULL DEFAULT 0,
+  fencing_token INTEGER NOT NULL DEFAULT 0,
+  error_code TEXT NOT NULL DEFAULT '',
+  error_message TEXT NOT NULL DEFAULT '',
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX jobs_by_due ON jobs (due_at_ms, job_id) WHERE status <> 'dead';
+CREATE INDEX jobs_running ON jobs (config_id) WHERE status = 'running';
+CREATE INDEX jobs_by_config ON jobs (config_id);
+CREATE INDEX jobs_by_sync ON jobs (sync_id);
+
+CREATE TABLE plugin_values (
+  config_no INTEGER NOT NULL REFERENCES api_configurations,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  UNIQUE (config_no, key)
+) STRICT;
+)sql";
+
+constexpr std::array k_migrations{Migration{1, "first", k_first}};
+
+std::int64_t scalar(Connection& connection, Sql sql) {
+  auto query = connection.prepare(sql);
+  return query.step() ? query.integer(0) : 0;
+}
+
+Result<void> apply(Connection& connection, const Migration& migration, std::int64_t now_ms) {
+  connection.execute("BEGIN IMMEDIATE");
+  connection.execute(migration.script);
+  connection.run("INSERT INTO schema_migrations (version, name, applied_at_ms) VALUES (?1, ?2, ?3)", migration.version,
+                 migration.name, now_ms);
+  connection.execute("COMMIT");
+  auto error = connection.take_error();
+  if (!error) return {};
+  if (connection.in_transaction()) {
+    connection.execute("ROLLBACK");
+    (void)connection.take_error();
+  }
+  return std::move(*error).within("migration " + std::to_string(migration.version) + " (" + migration.name + ")");
+}
+
+}  // namespace
+
+Result<void> check_file(Connection& connection) {
+  const bool is_new = scalar(connection, "SELECT count(*) FROM sqlite_schema") == 0;
+  TOMADA_TRY(connection.take_result());
+  if (is_new) return {};
+  if (scalar(connection, "PRAGMA application_id") != k_application_id)
+    return fail(Errc::invalid_data, "it is an SQLite database, but not one of Tomada");
+
+  auto query = connection.prepare("PRAGMA quick_check(1)");
+  const std::string finding = query.step() ? query.text(0) : "no answer";
+  TOMADA_TRY(connection.take_result());
+  if (finding != "ok") return fail(Errc::invalid_data, "the database file is damaged: " + finding);
+
+  const std::int64_t known = k_migrations.back().version;
+  const std::int64_t version = scalar(connection, "SELECT coalesce(max(version), 0) FROM schema_migrations");
+  TOMADA_TRY(connection.take_result());
+  if (version > known)
+    return fail(Errc::invalid_data, "the database belongs to a newer version of Tomada (its schema is " +
+                                        std::to_string(version) + ", this program knows up to " +
+                                        std::to_string(known) + "); use that version, or another data directory");
+  return {};
+}
+
+Result<void> migrate(Connection& connection, std::int64_t now_ms) {
+  connection.execute("BEGIN IMMEDIATE");
+  connection.execute(
+      "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+      " applied_at_ms INTEGER NOT NULL) STRICT;");
+  connection.execute("PRAGMA application_id=" + std::to_string(k_application_id));
+  connection.execute("COMMIT");
+  const std::int64_t version = scalar(connection, "SELECT coalesce(max(version), 0) FROM schema_migrations");
+  TOMADA_TRY(connection.take_result());
+  for (const Migration& migration : k_migrations)
+    if (migration.version > version) TOMADA_TRY(apply(connection, migration, now_ms));
+  return {};
+}
+
+}  // namespace tomada::store::sqlite
