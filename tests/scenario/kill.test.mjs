@@ -1,0 +1,84 @@
+// The power goes twenty times in the middle of a sync. Nothing may be lost and nothing doubled, counted by id.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { FakeProvider, acme, allRecords, connect, seeded, signal, startSync, syncEnd } from './support.mjs';
+
+const SYNCS = 5;
+const KILLS_EACH = 4;
+const PAGES = 40;
+const PAGE_SIZE = 50;
+
+test('kill -9 at 20 random moments of a sync: nothing lost, nothing doubled', async (t) => {
+  const seed = Number(process.env.TOMADA_SEED ?? 20260101);
+  t.diagnostic(`seed ${seed}`);
+  const random = seeded(seed);
+  const provider = await FakeProvider.start({ count: PAGES * PAGE_SIZE, page_size: PAGE_SIZE });
+  t.after(() => provider.stop());
+  const { host, key } = await acme(t, { provider });
+  const integration = await connect(host, key, provider);
+
+  // What must be true at the end: how often the host should have seen each item change.
+  const changes = new Map([...provider.items.keys()].map((id) => [id, 1]));
+  const deleted = new Set();
+  let kills = 0;
+
+  for (let run = 0; run < SYNCS; ++run) {
+    let last = '';  // the cursor that was asked for last
+    let stop_at = 0;
+    let asked = signal();
+    let first_after_start = true;
+    provider.when = async ({ query, path }) => {
+      if (path !== '/items') return undefined;
+      const cursor = query.get('cursor') ?? '';
+      if (first_after_start) {
+        // It goes on from the last checkpoint: the page that was under way is asked for again, or the next one.
+        assert.ok(cursor >= last, `resumed at '${cursor}' after '${last}'`);
+        first_after_start = false;
+      }
+      last = cursor;
+      if (--stop_at === 0) asked.raise();
+      return undefined;
+    };
+    stop_at = 1 + random(PAGES / KILLS_EACH - 2);
+    await startSync(host, key, integration);
+    for (let kill = 0; kill < KILLS_EACH; ++kill) {
+      await asked.raised;
+      // Somewhere between the request, its answer, the commit and the next request.
+      await new Promise((resolve) => setTimeout(resolve, random(8)));
+      await host.kill();
+      ++kills;
+      asked = signal();
+      first_after_start = true;
+      stop_at = kill + 1 < KILLS_EACH ? 1 + random(PAGES / KILLS_EACH - 2) : 0;
+      await host.launch();
+    }
+    const end = await syncEnd(host, key, integration);
+    assert.equal(end.status, 'completed', `run ${run}`);
+
+    const records = await allRecords(host, key, integration);
+    const byId = new Map(records.map((record) => [record.external_id, record]));
+    assert.equal(byId.size, records.length, 'each id stands once in the change order');
+    assert.equal(byId.size, changes.size, 'as many ids as were ever seen');
+    for (const [id, versions] of changes) {
+      const record = byId.get(id);
+      assert.equal(record.deleted, deleted.has(id), id);
+      assert.equal(record.version, versions, `${id} changed as often as it did at the provider`);
+      if (!record.deleted) assert.equal(record.data.name, provider.items.get(id).name);
+    }
+
+    // The next run has something to do on every page.
+    for (const id of [...provider.items.keys()]) {
+      const fate = random(10);
+      if (fate === 0) {
+        provider.remove(id);
+        deleted.add(id);
+        changes.set(id, changes.get(id) + 1);
+      } else if (fate < 4) {
+        provider.set(id, `Item changed for run ${run + 1}`);
+        changes.set(id, changes.get(id) + 1);
+      }
+    }
+  }
+  assert.equal(kills, 20);
+});
