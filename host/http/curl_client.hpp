@@ -3,8 +3,11 @@
 
 #include "host/http/client.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tomada::http {
@@ -20,10 +23,15 @@ struct CurlOptions {
 };
 
 /// One for each loop, which it must not outlive; every exchange is gone before it. Keep-alive pool, HTTP/2, TLS 1.2 or
-/// newer verified, gzip/br/zstd, no cookies, no .netrc, no environment proxies unless the host's own, http and https only.
+/// newer verified, gzip/br/zstd, no cookies, no .netrc, no proxies, http and https only. Redirects are not followed here.
+/// Entries of allow_private that check_allow_private refuses are logged and ignored.
 std::unique_ptr<Client> make_curl_client(runtime::Loop& loop, const CurlOptions& options);
 
-/// True for loopback, private, link-local, multicast, unspecified and other non-public addresses (v4, v6, mapped).
+/// INVALID_CONFIG names the entry and what is wrong with it: for whoever reads the settings.
+Result<void> check_allow_private(std::string_view entry);
+
+/// True for loopback, private, link-local, multicast, unspecified and other non-public addresses (v4, v6, mapped);
+/// false for text that is no address.
 bool is_private_address(std::string_view address);
 
 }  // namespace tomada::http
