@@ -1,0 +1,120 @@
+// Runs every benchmark (or those named), prints one table; with --write puts it into README.md. Numbers are medians;
+// each ratio compares two things that were measured in turns in the same run.
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { program, temporaryFolder } from '../support/host.mjs';
+import { Nginx } from './nginx.mjs';
+import { syncBench } from './sync_bench.mjs';
+
+const exec = promisify(execFile);
+const bin = path.dirname(program);
+const here = path.dirname(fileURLToPath(import.meta.url));
+const rows = [];
+let missed = 0;
+
+const round = (value, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+
+// `met`: undefined when there is no target.
+function row(what, measured, yardstick, ratio, target = '', met = undefined) {
+  if (met === false) ++missed;
+  const mark = met === undefined ? '' : met ? ' ✓' : ' **missed**';
+  rows.push([what, measured, yardstick, ratio === undefined ? '' : round(ratio, 2), `${target}${mark}`]);
+}
+
+async function run(name, ...args) {
+  const { stdout } = await exec(path.join(bin, name), args.map(String), { maxBuffer: 16 * 1024 * 1024 });
+  return JSON.parse(stdout);
+}
+
+const benches = {
+  async calls() {
+    const { benchmarks } = await run('call_path_bench', '--benchmark_format=json', '--benchmark_repetitions=9',
+      '--benchmark_enable_random_interleaving=true', '--benchmark_min_time=0.2', '--benchmark_report_aggregates_only=true');
+    // CPU time: one thread that never waits, and another program on the machine counts less.
+    const ns = Object.fromEntries(benchmarks.filter((b) => b.aggregate_name === 'median').map((b) => [b.run_name, b.cpu_time]));
+    const versus = (what, name, yardstick, words, target) =>
+      row(what, `${round(ns[name])} ns`, `${words} ${round(ns[yardstick], yardstick === 'direct_c_call' ? 1 : 0)} ns`,
+        ns[name] / ns[yardstick], target ? `< ${target} ns` : '', target ? ns[name] < target : undefined);
+    versus('plugin call on a coroutine, end to end', 'coroutine_call', 'direct_c_call', 'direct C call', 300);
+    versus('the same', 'coroutine_call', 'bare_coroutine', 'empty asio::spawn');
+    versus('plugin call, posted to its loop', 'coroutine_call_posted', 'bare_coroutine', 'empty asio::spawn');
+    versus('suspending service call, 64 calls at once', 'suspending_service_call/64', 'bare_suspension/64', 'asio post and resume', 300);
+    versus('suspending service call, one call alone', 'suspending_service_call/1', 'bare_suspension/1', 'asio post and resume');
+  },
+
+  async memory() {
+    for (const services of ['clock', 'host']) {
+      for (const [count, target] of [[10_000, 120], [50_000, 500]]) {
+        const m = await run('waiting_calls', count, services);
+        row(`${round(count)} calls waiting, ${services === 'host' ? 'with all host services' : 'runtime and abi alone'}`,
+          `${round(m.rss_mib)} MiB RSS`, `process before: ${round(m.rss_mib - m.rss_added_mib)} MiB`, undefined,
+          `< ${target} MiB`, m.rss_mib < target);
+        row('— each', `${round(m.stack_kib_each + m.heap_kib_each, 1)} KiB`,
+          `stack ${round(m.stack_kib_each, 1)} + heap ${round(m.heap_kib_each, 1)} KiB; page tables ${round(m.page_tables_mib)} MiB in all; ${round(m.calls_per_second / 1000)} k calls/s made`);
+      }
+    }
+  },
+
+  async http() {
+    const folder = temporaryFolder();
+    const nginx = await Nginx.start(folder, 'location = /small { return 200 \'{"id":"1","name":"a small answer"}\'; }');
+    try {
+      const m = await run('http_bench', nginx.url, 9, 32_000, 64);
+      row('http call of a plugin, CPU of the client', `${round(m.plugin_cpu_us, 1)} us`, `bare libcurl ${round(m.bare_cpu_us, 1)} us`,
+        m.ratio, '≤ 1.3', m.ratio <= 1.3);
+      row('— requests/s, 64 at once', round(m.plugin_requests_per_second), `bare libcurl ${round(m.bare_requests_per_second)}`,
+        m.plugin_requests_per_second / m.bare_requests_per_second);
+    } finally {
+      await nginx.stop();
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  },
+
+  async sync() {
+    const m = await syncBench();
+    row(`full sync of ${round(m.rows)} new records, rows/s`, round(m.sync_rows_per_second), `raw insert ${round(m.raw_rows_per_second)}`,
+      m.ratio, '≥ 0.4', m.ratio >= 0.4);
+    row('— again, nothing changed', round(m.again_rows_per_second), `raw insert ${round(m.raw_rows_per_second)}`,
+      m.again_rows_per_second / m.raw_rows_per_second);
+    row('— CPU of the host\'s threads', m.thread_seconds.map((s) => `${round(s, 2)} s`).join(' + '), `sync took ${round(m.rows / m.sync_rows_per_second, 2)} s`);
+  },
+};
+
+function machine() {
+  const system = fs.readFileSync('/etc/os-release', 'utf8').match(/PRETTY_NAME="(.*)"/)?.[1];
+  return `${system}, kernel ${os.release()}, ${os.cpus()[0].model.trim()}, ${os.cpus().length} CPUs, ` +
+    `${Math.round(os.totalmem() / 2 ** 30)} GiB; ${new Date().toISOString().slice(0, 10)}`;
+}
+
+function table() {
+  const lines = [['what', 'measured', 'measured beside it', 'ratio', 'target'], ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  lines.splice(1, 0, '|---|---|---|---|---|');
+  return `${lines.join('\n')}\n\nMachine: ${machine()}.\n`;
+}
+
+const names = process.argv.slice(2).filter((word) => word !== '--write');
+const write = process.argv.includes('--write');
+const unknown = names.find((name) => !(name in benches));
+if (unknown || (write && names.length > 0)) {
+  console.error(unknown ? `no benchmark '${unknown}': ${Object.keys(benches).join(', ')}` : '--write needs all benchmarks');
+  process.exit(2);
+}
+for (const [name, bench] of Object.entries(benches)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  process.stderr.write(`==> ${name}\n`);
+  await bench();
+}
+console.log(table());
+if (write) {
+  const file = path.join(here, 'README.md');
+  const text = fs.readFileSync(file, 'utf8');
+  const block = /(<!-- results -->\n)[\s\S]*(<!-- end of results -->)/;
+  if (!block.test(text)) throw new Error(`${file} has no place for the results`);
+  fs.writeFileSync(file, text.replace(block, (_, begin, end) => `${begin}${table()}${end}`));
+}
+process.exitCode = missed > 0 ? 1 : 0;
