@@ -1,0 +1,15 @@
+# Builds a copy of the example as a project outside of the tree; see CMakeLists.txt for the arguments.
+file(REMOVE_RECURSE ${SCRATCH})
+file(COPY ${EXAMPLE}/ DESTINATION ${SCRATCH}/source)
+if(PACKAGE STREQUAL "installed")
+  execute_process(COMMAND ${CMAKE_COMMAND} --install ${HOST_BUILD} --prefix ${SCRATCH}/prefix --component sdk
+    OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  set(prefix ${SCRATCH}/prefix)
+else()
+  set(prefix ${HOST_BUILD})
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${SCRATCH}/source -B ${SCRATCH}/build -DCMAKE_PREFIX_PATH=${prefix}
+  OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${SCRATCH}/build COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} -DFILE=${SCRATCH}/build/example.so -DNM=${NM} -DREADELF=${READELF} -P ${CHECK}
+  COMMAND_ERROR_IS_FATAL ANY)
