@@ -1,0 +1,54 @@
+// Reads what a client sent: the JSON body and the query. Refusals name the field and what it must be.
+#pragma once
+
+#include "host/serve/message.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tomada::serve {
+
+/// Deeper JSON is refused before it is parsed: some of its walkers recurse on a task's stack.
+inline constexpr std::size_t k_json_depth_max = 64;
+inline constexpr std::size_t k_name_chars_max = 200;
+
+/// The body as a JSON object. An empty body is an empty object.
+class Body {
+ public:
+  /// 400: not JSON, too deep, not an object. 422: a field that is not in `known`, by name.
+  static Outcome<Body> parse(const Request& request, std::initializer_list<std::string_view> known);
+
+  /// Absent and null are the same: nullopt. 422: of another type, too long.
+  [[nodiscard]] Outcome<std::optional<std::string>> text(std::string_view name) const;
+  [[nodiscard]] Outcome<std::optional<bool>> flag(std::string_view name) const;
+  [[nodiscard]] Outcome<std::optional<nlohmann::json>> object(std::string_view name) const;
+  /// 422 when it is absent or empty.
+  [[nodiscard]] Outcome<std::string> required_text(std::string_view name) const;
+
+ private:
+  [[nodiscard]] const nlohmann::json* find(std::string_view name) const;
+  nlohmann::json document_;
+};
+
+class Query {
+ public:
+  /// 400: bad encoding, or a parameter that is not in `known`.
+  static Outcome<Query> parse(const Request& request, std::initializer_list<std::string_view> known);
+
+  /// Empty when absent.
+  [[nodiscard]] std::string text(std::string_view name) const;
+  /// 400: not a whole number from 1 to `max`.
+  [[nodiscard]] Outcome<std::size_t> limit(std::size_t fallback, std::size_t max) const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+}  // namespace tomada::serve
