@@ -9,7 +9,7 @@ import { FakeProvider, acme, connect, lastSync, startSync, syncEnd } from './sup
 
 async function testOf(host, key, base_url) {
   const answer = await host.api('POST', '/v1/integrations',
-    { key, body: { provider: 'example', name: base_url, config: { base_url }, credentials: { access_token: 'a-token-1234' } } });
+    { key, body: { provider: 'example', name: base_url, config: { base_url }, credentials: { token: 'a-token-1234' } } });
   // Refused at once is as good as refused at the first request.
   if (answer.status !== 201) return { ok: false, detail: answer.body.detail };
   const { body } = await host.api('POST', `/v1/integrations/${answer.body.id}/test`, { key });
@@ -59,7 +59,7 @@ test('a redirect to a host that is not allowed is not followed, and takes no tok
   provider.when = () => ({ status: 302, headers: { location: `http://localhost:${port}/items` }, body: '' });
   await startSync(host, key, id);
   assert.equal((await syncEnd(host, key, id)).status, 'failed');
-  assert.match((await lastSync(host, key, id)).error_code, /forbidden|invalid_data|permanent/);
+  assert.match((await lastSync(host, key, id)).error.code, /forbidden|invalid_data|permanent/);
   assert.equal(reached.length, 0);
 
   // To the same host it is followed.

@@ -18,7 +18,7 @@ const once_tried = { env: { TOMADA_JOBS_ATTEMPTS_MAX: '1' } };
 // The log line once the first attempt has failed: it says why, and when the next one is.
 const afterFirstAttempt = ({ host, key, integration }) => until('a failed attempt in the log', async () => {
   const line = await lastSync(host, key, integration);
-  return line.error_code && line.status !== 'processing' ? line : undefined;
+  return line.error && line.status !== 'processing' ? line : undefined;
 });
 
 test('429 with Retry-After is waited out, from the last checkpoint, and then completes', async (t) => {
@@ -30,7 +30,7 @@ test('429 with Retry-After is waited out, from the last checkpoint, and then com
     return limited++ === 0 ? { status: 429, headers: { 'retry-after': '2' }, body: { error: 'slow down' } } : undefined;
   });
   const line = await afterFirstAttempt(s);
-  assert.equal(line.error_code, 'rate_limited');
+  assert.equal(line.error.code, 'rate_limited');
   const end = await syncEnd(s.host, s.key, s.integration);
   assert.equal(end.status, 'completed');
   assert.equal((await allRecords(s.host, s.key, s.integration)).length, 30);
@@ -42,7 +42,7 @@ test('500 is tried again by the backoff and completes', async (t) => {
   let broken = 0;
   const s = await story(t, () => (broken++ === 0 ? { status: 500, body: 'oops' } : undefined));
   const line = await afterFirstAttempt(s);
-  assert.equal(line.error_code, 'unavailable');
+  assert.equal(line.error.code, 'unavailable');
   assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'completed');
   assert.equal((await allRecords(s.host, s.key, s.integration)).length, 30);
 });
@@ -51,8 +51,8 @@ test('a provider that hangs up every time ends the run as failed, after its atte
   const s = await story(t, () => 'hang up', { env: { TOMADA_JOBS_ATTEMPTS_MAX: '2' } });
   assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'failed');
   const line = await lastSync(s.host, s.key, s.integration);
-  assert.equal(line.error_code, 'unavailable');
-  assert.ok(line.error_message.length > 0);
+  assert.equal(line.error.code, 'unavailable');
+  assert.ok(line.error.message.length > 0);
   const { body } = await s.host.api('GET', `/v1/integrations/${s.integration}`, { key: s.key });
   assert.match(JSON.stringify(body), /unhealthy|degraded/);
 });
@@ -61,7 +61,7 @@ test('a provider that never answers is left at the deadline', async (t) => {
   const s = await story(t, () => 'silence',
     { env: { TOMADA_JOBS_ATTEMPTS_MAX: '1', TOMADA_SYNC_CALL_TIMEOUT_SECONDS: '2' } });
   assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'failed');
-  assert.match((await lastSync(s.host, s.key, s.integration)).error_code, /deadline|unavailable/);
+  assert.match((await lastSync(s.host, s.key, s.integration)).error.code, /deadline|unavailable/);
 });
 
 for (const [what, answer] of [
@@ -72,7 +72,7 @@ for (const [what, answer] of [
   test(`an answer that is ${what} ends the run as failed and stores nothing`, async (t) => {
     const s = await story(t, () => answer, once_tried);
     assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'failed');
-    assert.equal((await lastSync(s.host, s.key, s.integration)).error_code, 'invalid_data');
+    assert.equal((await lastSync(s.host, s.key, s.integration)).error.code, 'invalid_data');
     assert.equal((await allRecords(s.host, s.key, s.integration)).length, 0);
   });
 }
@@ -88,16 +88,16 @@ test('one item without an id leaves the others standing: the run is partial', as
 });
 
 test('a token that the provider refuses asks for a person, not for another try', async (t) => {
-  const s = await story(t, () => undefined, { credentials: { access_token: 'wrong-token-123456' } });
+  const s = await story(t, () => undefined, { credentials: { token: 'wrong-token-123456' } });
   assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'failed');
-  assert.equal((await lastSync(s.host, s.key, s.integration)).error_code, 'unauthenticated');
+  assert.equal((await lastSync(s.host, s.key, s.integration)).error.code, 'unauthenticated');
   assert.equal(s.provider.requests.length, 1);
   const { body: tested } = await s.host.api('POST', `/v1/integrations/${s.integration}/test`, { key: s.key });
   assert.equal(tested.ok, false);
 
   // The person reconnects, and it works.
   const connected = await s.host.api('POST', `/v1/integrations/${s.integration}/connect`,
-    { key: s.key, body: { credentials: { access_token: s.provider.token } } });
+    { key: s.key, body: { credentials: { token: s.provider.token } } });
   assert.ok(connected.status < 300, JSON.stringify(connected.body));
   await startSync(s.host, s.key, s.integration);
   assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'completed');

@@ -122,7 +122,7 @@ test('a full disk fails the sync with a reason; with room again it goes on and n
   const line = await until('the attempt that met the full disk', async () => {
     if (/disk|full|space/i.test(host.log)) return true;
     const newest = await lastSync(host, key, id).catch(() => undefined);
-    return newest?.error_code ? newest : undefined;
+    return newest?.error ? newest : undefined;
   });
   assert.ok(line);
   assert.equal((await host.api('GET', '/health/live')).status, 200, 'the host is still there');

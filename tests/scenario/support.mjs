@@ -92,7 +92,7 @@ export async function tenant(host, name, plugins = ['example']) {
 export async function connect(host, key, provider, { config = {}, credentials = {} } = {}) {
   const body = {
     provider: 'example', name: 'the example',
-    config: { base_url: provider.url, ...config }, credentials: { access_token: provider.token, ...credentials },
+    config: { base_url: provider.url, ...config }, credentials: { token: provider.token, ...credentials },
   };
   const answer = await host.api('POST', '/v1/integrations', { key, body });
   if (answer.status !== 201) throw new Error(`create: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -108,7 +108,7 @@ export async function startSync(host, key, integration, mode = 'full') {
 // The newest line of the sync log.
 export async function lastSync(host, key, integration) {
   const { body } = await host.api('GET', `/v1/integrations/${integration}/sync/logs`, { key });
-  return Object.values(body).find(Array.isArray)[0];
+  return body.logs[0];
 }
 
 // A promise that is kept from outside.

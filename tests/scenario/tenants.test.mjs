@@ -13,12 +13,12 @@ test('a key of one tenant finds nothing of another', async (t) => {
   await startSync(host, key, id);
   assert.equal((await syncEnd(host, key, id)).status, 'completed');
 
-  assert.deepEqual((await host.api('GET', '/v1/integrations', { key: other })).body, { integrations: [] });
+  assert.deepEqual((await host.api('GET', '/v1/integrations', { key: other })).body.integrations, []);
   const attempts = [
     ['GET', `/v1/integrations/${id}`], ['GET', `/v1/integrations/${id}/records`], ['GET', `/v1/integrations/${id}/status`],
     ['GET', `/v1/integrations/${id}/sync/logs`], ['POST', `/v1/integrations/${id}/test`, {}],
     ['POST', `/v1/integrations/${id}/sync`, { mode: 'full' }], ['PATCH', `/v1/integrations/${id}`, { name: 'mine' }],
-    ['POST', `/v1/integrations/${id}/connect`, { credentials: { access_token: 'stolen' } }], ['DELETE', `/v1/integrations/${id}`],
+    ['POST', `/v1/integrations/${id}/connect`, { credentials: { token: 'stolen' } }], ['DELETE', `/v1/integrations/${id}`],
   ];
   for (const [method, target, body] of attempts) {
     const answer = await host.api(method, target, { key: other, body });
@@ -26,7 +26,7 @@ test('a key of one tenant finds nothing of another', async (t) => {
   }
   // Allowed for one, not for the other.
   const refused = await host.api('POST', '/v1/integrations',
-    { key: other, body: { provider: 'example', name: 'x', config: { base_url: provider.url }, credentials: { access_token: 'y' } } });
+    { key: other, body: { provider: 'example', name: 'x', config: { base_url: provider.url }, credentials: { token: 'y' } } });
   assert.equal(refused.status, 403, JSON.stringify(refused.body));
 
   const still = await host.api('GET', `/v1/integrations/${id}`, { key });

@@ -193,12 +193,12 @@ export async function allRecords(host, key, integration, { limit = 1000 } = {}) 
   return records;
 }
 
-// Waits until the integration's last sync has ended; `watch` sees each status on the way.
+// Waits until the integration's newest sync has ended: its line as in the log. `watch` sees each status on the way.
 export async function syncEnd(host, key, integration, { seconds = 120, watch = () => {} } = {}) {
   return until(`the sync of ${integration}`, async () => {
-    const { status, body } = await host.api('GET', `/v1/integrations/${integration}/status`, { key });
+    const { status, body } = await host.api('GET', `/v1/integrations/${integration}/sync/status`, { key });
     if (status !== 200) throw new Error(`status: ${status} ${JSON.stringify(body)}`);
     watch(body);
-    return ['completed', 'failed', 'partial'].includes(body.status) ? body : undefined;
+    return ['completed', 'failed', 'partial'].includes(body.sync?.status) ? body.sync : undefined;
   }, { seconds });
 }
