@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <spdlog/spdlog.h>
 
+#include <csignal>
 #include <mutex>
 
 namespace tomada::http {
@@ -14,7 +15,12 @@ namespace {
 
 void start_curl_once() {
   static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  std::call_once(once, [] {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    // With NOSIGNAL libcurl leaves SIGPIPE alone, and OpenSSL writes to sockets that the peer may have closed.
+    struct sigaction now {};
+    if (::sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
+  });
 }
 
 class CurlClient final : public Client {

@@ -53,6 +53,10 @@ std::string bracketed(const Url& url) {
 }  // namespace
 
 Result<Url> parse_url(std::string_view text) {
+  // libcurl forgives one or three slashes; other parsers read another host out of them.
+  const auto slashes = text.find("://");
+  if (slashes == std::string_view::npos || text.substr(slashes + 3).starts_with('/'))
+    return fail(Errc::invalid_data, "the URL must start with http:// or https:// and a host");
   const Handle handle(curl_url());
   TOMADA_TRY(set(handle.get(), text));
   Url url;
