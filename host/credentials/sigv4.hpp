@@ -5,6 +5,7 @@
 #include "host/base/secret.hpp"
 #include "host/http/client.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,12 @@ struct SigV4Trace {
 
 /// Adds Host (when missing), X-Amz-Date, X-Amz-Content-Sha256, X-Amz-Security-Token and Authorization to `request`.
 /// A streamed body is signed as UNSIGNED-PAYLOAD unless the request already has X-Amz-Content-Sha256.
-/// INVALID_DATA: the URL cannot be parsed.
+/// The URL's path and query are rewritten in the one encoding that is signed. INVALID_DATA: the URL cannot be parsed.
 Result<SigV4Trace> sign_v4(http::Request& request, const SigV4& keys, std::chrono::system_clock::time_point now);
+
+/// Puts the signature into the query instead: request.url is good for `valid_for` for whoever has it, with the headers that
+/// `request` has now. For S3 the payload is not signed.
+Result<SigV4Trace> presign_v4(http::Request& request, const SigV4& keys, std::chrono::seconds valid_for,
+                              std::chrono::system_clock::time_point now);
 
 }  // namespace tomada::credentials
