@@ -16,6 +16,7 @@ struct Known {
   std::string_view message;  // empty: S3's own
 };
 
+constexpr std::size_t k_code_bytes_max = 100;
 constexpr std::string_view k_slow = "S3 asks for fewer requests";
 
 constexpr auto k_known = std::to_array<Known>({
@@ -51,7 +52,7 @@ constexpr auto k_known = std::to_array<Known>({
 /// S3's own words, short: compatible servers have put whole requests in there.
 std::string in_its_own_words(const ErrorReply& error) {
   constexpr std::size_t k_message_bytes_max = 300;
-  return "S3 answered " + error.code + ": " + error.message.substr(0, k_message_bytes_max);
+  return "S3 answered " + error.code.substr(0, k_code_bytes_max) + ": " + error.message.substr(0, k_message_bytes_max);
 }
 
 tomada_status status_for(std::uint32_t http_status) {
@@ -105,7 +106,7 @@ Failure bare_failure(const ErrorReply& error, const ErrorContext& context) {
 Failure failure_of(const ErrorReply& error, const ErrorContext& context) {
   return bare_failure(error, context)
       .http_status(context.http_status)
-      .provider_code(error.code.substr(0, 100))
+      .provider_code(error.code.substr(0, k_code_bytes_max))
       .retry_after_ms(context.retry_after_ms);
 }
 
