@@ -88,18 +88,11 @@ std::string demand_of(const std::string& keyword, const json& schema) {
   return "does not fit the schema (" + keyword + ")";
 }
 
-/// The child that "required" or "additionalProperties" is about; empty when the schema does not tell.
-std::string guilty_field(const std::string& keyword, const json& schema, const json& object) {
-  if (!schema.is_object() || !object.is_object()) return {};
-  if (keyword == "required" && schema.contains("required")) {
-    for (const auto& name : schema.at("required"))
-      if (name.is_string() && !object.contains(name.get<std::string>())) return name;
-  }
-  if (keyword == "additionalProperties") {
-    const json known = schema.value("properties", json::object());
-    for (const auto& [name, child] : object.items())
-      if (!known.contains(name)) return name;
-  }
+/// The child that "required" is about; empty when the schema does not tell.
+std::string missing_field(const json& schema, const json& object) {
+  if (!schema.is_object() || !object.is_object() || !schema.contains("required")) return {};
+  for (const auto& name : schema.at("required"))
+    if (name.is_string() && !object.contains(name.get<std::string>())) return name;
   return {};
 }
 
@@ -111,11 +104,11 @@ Error violation(const Validator& validator, const json& schema, const json& valu
   const json rule = schema.contains(schema_at) ? schema.at(schema_at) : json();
   const json part = value.contains(value_at) ? value.at(value_at) : json();
   const std::string path = path_of(what, value, value_at);
-  const std::string field = guilty_field(keyword, rule, part);
-  if (keyword == "required" && !field.empty()) return fail(Errc::invalid_config, path + "." + field + ": is required");
-  if (keyword == "additionalProperties")
-    return fail(Errc::invalid_config, field.empty() ? path + ": has a field that is not known here"
-                                                    : path + "." + field + ": is not known here");
+  if (keyword == "required")
+    if (const std::string field = missing_field(rule, part); !field.empty())
+      return fail(Errc::invalid_config, path + "." + field + ": is required");
+  if (keyword == "additionalProperties")  // the validator points at the field itself
+    return fail(Errc::invalid_config, path + ": is not known here");
   return fail(Errc::invalid_config, path + ": " + demand_of(keyword, rule));
 }
 

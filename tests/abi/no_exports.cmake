@@ -1,0 +1,21 @@
+# Fails when FILE defines dynamic symbols of its own. Copies of libstdc++'s data (made by the linker for a program that
+# refers to them) and the symbols that every program has are not ours.
+execute_process(COMMAND ${NM} -D --defined-only ${FILE} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "nm failed on ${FILE}")
+endif()
+string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
+set(exported "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE "^[0-9a-f]* *[A-Za-z] " "" name "${line}")
+  if(name MATCHES "@" OR name MATCHES "^(_IO_stdin_used|__bss_start|_edata|_end|__data_start|data_start|_start|_init|_fini|main|stdin|stdout|stderr|environ|__environ)$"
+     OR name MATCHES "^_?_?(asan|tsan|ubsan|sanitizer|interceptor|odr_asan|lsan)")
+    continue()
+  endif()
+  list(APPEND exported ${name})
+endforeach()
+list(LENGTH exported count)
+if(count GREATER 0)
+  list(SUBLIST exported 0 20 shown)
+  message(FATAL_ERROR "${FILE} exports ${count} symbols: ${shown}")
+endif()
