@@ -1,0 +1,209 @@
+// The whole program in one place: every part is built here, in order, and handed what it needs. Read from the top it
+// says what a host is made of; read from the bottom, how it ends.
+#include "host/cli/cli.hpp"
+#include "host/credentials/vault.hpp"
+#include "host/http/curl_client.hpp"
+#include "host/jobs/runner.hpp"
+#include "host/plugin/calls.hpp"
+#include "host/plugin/registry.hpp"
+#include "host/runtime/loop.hpp"
+#include "host/runtime/metrics.hpp"
+#include "host/serve/api.hpp"
+#include "host/serve/server.hpp"
+#include "host/service/call_services.hpp"
+#include "host/service/crypto.hpp"
+#include "host/settings/load.hpp"
+#include "host/store/sqlite/open.hpp"
+#include "host/sync/engine.hpp"
+
+#include <spdlog/spdlog.h>
+#include <tomada/plugin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace tomada {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+/// 0700: keys, credentials and the control socket live there.
+Result<void> make_private_dir(const fs::path& dir) {
+  std::error_code error;
+  const bool made = fs::create_directories(dir, error);
+  if (!error && made) fs::permissions(dir, fs::perms::owner_all, error);
+  if (error) return fail(Errc::unavailable, "cannot make the directory " + dir.string() + ": " + error.message());
+  return {};
+}
+
+std::size_t threads_of(const settings::Settings& settings) {
+  if (settings.threads > 0) return static_cast<std::size_t>(settings.threads);
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::vector<std::unique_ptr<http::Client>> make_clients(runtime::Loops& loops, const settings::Settings& settings) {
+  const http::CurlOptions options{.ca_file = settings.http.ca_file,
+                                  .allow_private = settings.http.allow_private,
+                                  .connections_max = static_cast<std::size_t>(settings.http.connections_max),
+                                  .connect_timeout = milliseconds(settings.http.connect_timeout_ms)};
+  std::vector<std::unique_ptr<http::Client>> clients;
+  for (std::size_t i = 0; i < loops.count(); ++i) clients.push_back(http::make_curl_client(loops.at(i), options));
+  return clients;
+}
+
+/// All parts of a running host but its listeners. Members stand in the order they depend on each other, so that
+/// destruction takes them down in reverse; stop() has ended every task before that.
+class Host final {
+ public:
+  static Result<std::unique_ptr<Host>> open(const settings::Settings& settings) {
+    const fs::path data_dir = settings.data_dir;
+    TOMADA_TRY(make_private_dir(data_dir));
+    TOMADA_TRY_ASSIGN(auto store, store::sqlite::open({
+                                      .file = data_dir / "tomada.db",
+                                      .readers_count = static_cast<std::size_t>(settings.store.readers_count),
+                                      .wal_bytes_max = static_cast<std::size_t>(settings.store.wal_bytes_max),
+                                  }));
+    TOMADA_TRY_ASSIGN(auto vault, credentials::Vault::open(data_dir / "master.key", true, store->tenants()));
+    TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins"));
+    return std::unique_ptr<Host>(new Host(settings, std::move(store), std::move(vault), std::move(registry)));
+  }
+
+  ~Host() { stop(); }
+
+  /// Work begins: what an earlier process had in hand comes first.
+  Result<void> start() {
+    loops_.start();
+    TOMADA_TRY_ASSIGN(const std::int64_t released_count, in_task([this](runtime::Task& task) {
+                        return store_->jobs().release_all(task, clock_.unix_ms());
+                      }));
+    if (released_count > 0) spdlog::info("{} jobs of an earlier run go on from their last checkpoint", released_count);
+    runner_.start();
+    return {};
+  }
+
+  /// Takes no more work, cancels what runs, waits until every task has ended.
+  void stop() {
+    runner_.drain();
+    loops_.stop();
+  }
+
+  /// Runs `fn(task)` on a loop and waits for its result, from a thread that is no loop's.
+  template <class F>
+  std::invoke_result_t<F&, runtime::Task&> in_task(F fn) {
+    std::promise<std::invoke_result_t<F&, runtime::Task&>> result;
+    runtime::Loop& loop = loops_.at(0);
+    loop.post([&] {
+      runtime::spawn("main", loop, runtime::Deadline::never(),
+                     [&](runtime::Task& task) { result.set_value(fn(task)); }, serve::k_handler_stack_bytes);
+    });
+    return result.get_future().get();
+  }
+
+  serve::Answer answer(runtime::Task& task, const serve::Request& request) { return api_.answer(task, request); }
+  runtime::Loops& loops() { return loops_; }
+  const plugin::Registry& registry() const { return *registry_; }
+
+ private:
+  Host(const settings::Settings& settings, std::unique_ptr<store::Store> store, std::unique_ptr<credentials::Vault> vault,
+       std::unique_ptr<plugin::Registry> registry)
+      : settings_(settings), store_(std::move(store)), vault_(std::move(vault)), registry_(std::move(registry)),
+        loops_(clock_, threads_of(settings_)), calls_(loops_, *registry_),
+        environment_{*store_, *vault_, metrics_, make_clients(loops_, settings_)},
+        runner_(loops_.at(0), store_->jobs(),
+                {.running_max = static_cast<std::size_t>(settings_.jobs.running_max),
+                 .lease = milliseconds(settings_.jobs.lease_ms),
+                 .attempts_max = settings_.jobs.attempts_max}),
+        syncs_(*store_, *registry_, calls_, environment_, runner_, metrics_,
+               {.call_timeout = std::chrono::seconds(settings_.sync.call_timeout_seconds)}),
+        api_(serve::Parts{settings_, *store_, *vault_, *registry_, syncs_, metrics_, clock_, clock_.steady()}) {
+    runner_.handle("sync", [this](runtime::Task& task, const store::Job& job) { return syncs_.run(task, job); });
+  }
+
+  const settings::Settings settings_;
+  runtime::SystemClock clock_;
+  runtime::Metrics metrics_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<credentials::Vault> vault_;
+  std::unique_ptr<plugin::Registry> registry_;
+  runtime::Loops loops_;
+  plugin::Calls calls_;
+  service::Environment environment_;
+  jobs::Runner runner_;
+  sync::Engine syncs_;
+  serve::Api api_;
+};
+
+/// The commands' way in when no host runs: the same requests, answered by a host inside this process.
+class LocalControl final : public cli::Control {
+ public:
+  explicit LocalControl(std::unique_ptr<Host> host) : host_(std::move(host)) {}
+  Result<serve::Answer> call(const serve::Request& request) override {
+    return host_->in_task([&](runtime::Task& task) { return host_->answer(task, request); });
+  }
+
+ private:
+  std::unique_ptr<Host> host_;
+};
+
+Result<std::unique_ptr<cli::Control>> open_local(const settings::Settings& settings) {
+  TOMADA_TRY_ASSIGN(auto host, Host::open(settings));
+  TOMADA_TRY(host->start());
+  return std::unique_ptr<cli::Control>(std::make_unique<LocalControl>(std::move(host)));
+}
+
+/// SIGINT and SIGTERM are read by main, never handled in the middle of something.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+Result<void> serve_until_signal(const settings::Settings& settings) {
+  const sigset_t signals = block_stop_signals();  // before any thread starts, so that all inherit it
+  TOMADA_TRY_ASSIGN(const auto address, settings::parse_listen(settings.listen));
+  TOMADA_TRY_ASSIGN(auto host, Host::open(settings));
+  for (const auto& entry : host->registry().entries()) {
+    for (const auto& refusal : entry.refusals)
+      spdlog::warn("plugin file {} refused ({}): {}", entry.file.string(), refusal.rule, refusal.reason);
+    if (entry.refusals.empty()) spdlog::info("plugin {} {} available", entry.plugin_id, entry.version);
+  }
+  serve::Server server(host->loops(),
+                       [&host](runtime::Task& task, const serve::Request& request) { return host->answer(task, request); },
+                       {.header_bytes_max = static_cast<std::size_t>(settings.api.header_bytes_max),
+                        .body_bytes_max = static_cast<std::size_t>(settings.api.body_bytes_max),
+                        .connections_max = static_cast<std::size_t>(settings.api.connections_max),
+                        .idle_timeout = milliseconds(settings.api.idle_timeout_ms),
+                        .request_timeout = milliseconds(settings.api.request_timeout_ms)});
+  TOMADA_TRY(host->start());
+  Result<void> listening = server.listen(address);
+  if (listening.has_value()) listening = server.listen_control(fs::path(settings.data_dir) / "control.sock");
+  if (listening.has_value()) {
+    spdlog::info("tomada {} listens on http://{} (data in {})", TOMADA_VERSION, server.address(), settings.data_dir);
+    int received = 0;
+    sigwait(&signals, &received);
+    spdlog::info("stopping on {}", received == SIGINT ? "SIGINT" : "SIGTERM");
+  }
+  server.stop();
+  host->stop();  // sessions and jobs end while server and host are whole
+  return listening;
+}
+
+}  // namespace
+}  // namespace tomada
+
+int main(int argc, char** argv) {
+  tomada::abi::register_service(TOMADA_CRYPTO_ID, &tomada::service::crypto_table());
+  return tomada::cli::run(argc, argv, {.serve = tomada::serve_until_signal, .open_local = tomada::open_local});
+}
