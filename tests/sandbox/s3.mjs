@@ -1,4 +1,4 @@
-// A real S3 server (npm's s3rver, its signature check on) in a child process, and a small signed client to fill it.
+// A real S3 server (npm's s3rver) in a child process, every request's signature checked, and a small client to fill it.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -17,22 +17,17 @@ const SECONDS_TO_START = 20;
 export class S3 {
   // `directory` must exist; the port is free and loopback's.
   static async start(directory, bucket) {
-    const program = path.join(path.dirname(require.resolve('s3rver/package.json')), 'bin/s3rver.js');
-    const args = [program, '-s', '-a', '127.0.0.1', '-p', '0', '-d', directory, '--no-vhost-buckets',
-      '--configure-bucket', bucket];
+    const program = path.join(import.meta.dirname, 's3_server.mjs');
     // s3rver seals its continuation tokens with DES, which OpenSSL 3 keeps in its legacy provider.
-    const child = spawn(process.execPath, ['--openssl-legacy-provider', '--no-deprecation', ...args],
+    const child = spawn(process.execPath, ['--openssl-legacy-provider', '--no-deprecation', program, directory, bucket],
       { stdio: ['ignore', 'pipe', 'inherit'] });
     const port = await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`s3rver did not start in ${SECONDS_TO_START} s`)),
         SECONDS_TO_START * 1000);
       child.once('exit', (code) => reject(new Error(`s3rver ended with ${code} at its start`)));
       readline.createInterface({ input: child.stdout }).on('line', (line) => {
-        const found = /listening on .*:(\d+)/.exec(line);
-        if (found) {
-          clearTimeout(timer);
-          resolve(Number(found[1]));
-        }
+        clearTimeout(timer);
+        resolve(Number(line));
       });
     });
     child.removeAllListeners('exit');

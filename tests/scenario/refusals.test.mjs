@@ -35,7 +35,6 @@ test('requests that make no sense', async (t) => {
     refused(await post('{"provider": '), 400, /JSON/i);
     refused(await post('[]'), 400, /object/i);
     refused(await post({ name: 'x' }), 422, /provider/);
-    refused(await post(`{"provider": "example", "name": "\xff"}`.replace('\xff', '\ud800')), 400, /.+/);
     refused(await post(Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])), 400, /UTF-8|JSON/i);
   });
   await t.test('a body over the limit', async () => {
