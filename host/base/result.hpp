@@ -12,7 +12,7 @@
 
 namespace tomada {
 
-/// The closed set of outcomes, numbered as TOMADA_OK … TOMADA_E_INTERNAL in plugin.h (abi/status_test.cpp compares).
+/// The closed set of outcomes, numbered as TOMADA_OK … TOMADA_E_INTERNAL in plugin.h (tests/abi/layout_test.cpp compares).
 enum class Errc : std::int32_t {
   cancelled = 1,
   deadline,

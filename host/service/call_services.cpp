@@ -212,6 +212,11 @@ class CallServices final : public abi::Services {
     page.cursor = cursor;
     page.complete_since = std::move(complete_since);
     const std::int64_t rejected_count = page.rejected_count;
+    sync_->rejected_count += rejected_count;
+    page.keeps_unseen = sync_->rejected_count > 0;
+    if (page.complete_since && page.marks_seen && page.keeps_unseen)
+      spdlog::warn("{}: {} records of this full run were refused, so nothing is taken for deleted", whom(),
+                   sync_->rejected_count);
     TOMADA_TRY_ASSIGN(const store::PageOutcome outcome, environment_.store.records().commit(task_, page));
     if (sync_->on_commit) sync_->on_commit(outcome, rejected_count);
     if (progress_changed_ && (task_.clock().steady() - progress_written_ >= k_progress_interval || page.complete_since)) {

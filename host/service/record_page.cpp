@@ -19,7 +19,7 @@ Error RecordPage::refuse(std::string why) {
 
 Result<void> RecordPage::admit(std::string_view entity, std::string_view external_id, std::size_t bytes) {
   if (changes_.size() >= k_page_records_max || bytes_ + bytes > k_page_bytes_max)
-    return fail(Errc::invalid_data, "the page is full (10,000 records or 16 MiB): checkpoint first");
+    return refuse("the page is full (10,000 records or 16 MiB): checkpoint first");
   const bool known = std::any_of(manifest_.entities.begin(), manifest_.entities.end(),
                                  [&](const abi::Entity& e) { return e.name == entity; });
   if (!known) return refuse("the manifest has no entity \"" + std::string(entity.substr(0, 64)) + "\"");

@@ -48,8 +48,10 @@ struct Page {
   std::string entity;  // of the run
   std::string cursor;  // the run's resume cursor from now on
   /// Set: the entity is complete. `since` is kept for the next run; with marks_seen, live records of `entity` whose
-  /// generation is older than `generation` become deletions.
+  /// generation is older than `generation` become deletions, unless `keeps_unseen`: records of this run were refused,
+  /// so "not seen" does not mean "gone".
   std::optional<std::string> complete_since;
+  bool keeps_unseen{false};
 };
 
 struct PageOutcome {

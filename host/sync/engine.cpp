@@ -141,6 +141,7 @@ struct Engine::Attempt {
                                  .fencing_token = job.fencing_token,
                                  .generation = sync.generation,
                                  .full = request.mode == abi::SyncMode::full,
+                                 .rejected_count = sync.records_failed + rejected_count,
                                  .on_commit = [this](const store::PageOutcome& page, std::int64_t rejected) {
                                    ++commits_count;
                                    rejected_count += rejected;
@@ -174,10 +175,11 @@ struct Engine::Attempt {
                               .sync_id = sync.sync_id};
     engine.metrics_.error(manifest.id, outcome.error_code);
     if (is_worth_another_try(error.code)) {
+      // A plugin may say CANCELLED of its own accord; only the host's word is no attempt and no reason to hurry.
+      const bool stopped = task.interruption() == Errc::cancelled || error.code == Errc::conflict;
       // An attempt that got somewhere, or was only stopped, is not held against the job.
-      outcome.counts_attempt = commits_count == 0 && error.code != Errc::cancelled;
-      const bool at_once = error.code == Errc::cancelled || error.code == Errc::conflict;
-      auto due_ms = at_once ? std::optional(task.clock().unix_ms())
+      outcome.counts_attempt = commits_count == 0 && !stopped;
+      auto due_ms = stopped ? std::optional(task.clock().unix_ms())
                             : engine.runner_.next_attempt_ms(job, error.retry_after);
       if (!due_ms && !outcome.counts_attempt)
         due_ms = task.clock().unix_ms() + error.retry_after.value_or(milliseconds(1'000)).count();
@@ -185,7 +187,7 @@ struct Engine::Attempt {
         outcome.kind = Kind::retry;
         outcome.due_at_ms = *due_ms;
         outcome.sync_status = "pending";
-        if (error.code != Errc::cancelled) outcome.health_status = "degraded";
+        if (!stopped) outcome.health_status = "degraded";
         return outcome;
       }
     }

@@ -46,7 +46,7 @@ Result<PageOutcome> PageCommit::run() {
   }
   if (page_.complete_since) {
     Entity& completed = entity(page_.entity);
-    if (page_.marks_seen) remove_unseen(completed);
+    if (page_.marks_seen && !page_.keeps_unseen) remove_unseen(completed);
     connection_.run("UPDATE sync_state SET since = ?1 WHERE entity_no = ?2", *page_.complete_since, completed.entity_no);
   }
   finish_entities();

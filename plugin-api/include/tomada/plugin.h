@@ -142,7 +142,7 @@ typedef struct tomada_webhook {
  * get_extension may be NULL). */
 typedef struct tomada_plugin {
   uint32_t struct_size;
-  uint32_t abi_minor; /* the minor this plugin was built for: TOMADA_ABI_MINOR */
+  uint32_t abi_minor; /* the lowest minor this plugin can do with, as its manifest's abi.min_minor says */
 
   /* Makes the instance for one integration: parse the configuration, no I/O.
    * `*instance` is owned by the plugin until destroy(). On an error it is not read.
