@@ -28,12 +28,14 @@ export const host_folders = fs.readdirSync(path.join(root, 'host'), { withFileTy
 // include whom.
 export function uses() {
   const order = /foreach\(folder ([^)]*)\)/.exec(read('host/CMakeLists.txt'))[1].trim().split(/\s+/);
-  const table = new Map();
+  const words_of = new Map();
   for (const folder of order) {
     const text = read(`host/${folder}/CMakeLists.txt`);
-    if (text === undefined) continue;
-    const words = /tomada_folder\(([^)]*)\)/.exec(text)[1].trim().split(/\s+/);
-    table.set(folder, words.slice(words.indexOf('USES') + 1).filter((word) => order.includes(word)));
+    if (text !== undefined) words_of.set(folder, /tomada_folder\(([^)]*)\)/.exec(text)[1].trim().split(/\s+/));
   }
+  // A target may have another name than its folder: the first word says it.
+  const folder_of = new Map([...words_of].map(([folder, words]) => [words[0], folder]));
+  const table = new Map([...words_of].map(([folder, words]) =>
+    [folder, words.slice(words.indexOf('USES') + 1).map((word) => folder_of.get(word)).filter(Boolean)]));
   return { order, table };
 }
