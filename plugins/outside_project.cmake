@@ -13,3 +13,14 @@ execute_process(COMMAND ${CMAKE_COMMAND} -S ${SCRATCH}/source -B ${SCRATCH}/buil
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${SCRATCH}/build COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${CMAKE_COMMAND} -DFILE=${SCRATCH}/build/example.so -DNM=${NM} -DREADELF=${READELF} -P ${CHECK}
   COMMAND_ERROR_IS_FATAL ANY)
+
+# A changed manifest must reach the file.
+file(READ ${SCRATCH}/source/manifest.json manifest)
+string(REPLACE "\"version\": \"0.1.0\"" "\"version\": \"7.8.9\"" manifest "${manifest}")
+file(WRITE ${SCRATCH}/source/manifest.json "${manifest}")
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${SCRATCH}/build OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${READELF} -p .note.tomada ${SCRATCH}/build/example.so
+  OUTPUT_VARIABLE note COMMAND_ERROR_IS_FATAL ANY)
+if(NOT note MATCHES "7\\.8\\.9")
+  message(FATAL_ERROR "the note still holds the old manifest:\n${note}")
+endif()

@@ -4,9 +4,8 @@
 # C++ sources. With the cache variable TOMADA_SANITIZE (address or thread) it is built for a host that was built so.
 # Call it where find_package(TomadaPlugin) was called, or below.
 
-if(NOT CMAKE_ASM_COMPILER)
-  enable_language(ASM)
-endif()
+# Each time: the cache remembers the compiler, but not that the language is enabled.
+enable_language(ASM)
 
 # "R" (SHF_GNU_RETAIN) keeps the note under --gc-sections; assemblers before binutils 2.36 do not know it.
 if(NOT DEFINED TOMADA_NOTE_FLAGS)

@@ -17,9 +17,7 @@ Failure invalid(std::string message) { return {TOMADA_E_INVALID_CONFIG, "config.
 /// "https://host:port" without a slash at the end. The host's allow-list takes this very text, so nothing else may
 /// hide in it.
 std::string checked_endpoint(std::string endpoint) {
-  const std::size_t scheme_bytes = endpoint.starts_with("https://")  ? 8
-                                   : endpoint.starts_with("http://") ? 7
-                                                                     : 0;
+  const std::size_t scheme_bytes = endpoint.starts_with("https://") ? 8 : endpoint.starts_with("http://") ? 7 : 0;
   if (scheme_bytes == 0) throw invalid("endpoint: must start with https:// or http://");
   if (endpoint.ends_with('/')) endpoint.pop_back();
   const std::string_view authority = std::string_view(endpoint).substr(std::min(scheme_bytes, endpoint.size()));

@@ -11,7 +11,7 @@ struct ErrorContext {
   std::uint32_t http_status{};
   std::string bucket_region;  // header x-amz-bucket-region
   std::uint64_t retry_after_ms{};
-  std::string_view bucket;             // the configured ones, for the message
+  std::string_view bucket;  // the configured ones, for the message
   std::string_view configured_region;
 };
 

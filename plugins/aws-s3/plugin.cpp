@@ -103,8 +103,9 @@ void Plugin::sync(sdk::Call& call, const sdk::SyncRequest& request) {
     empty_pages_count = page.objects.empty() ? empty_pages_count + 1 : 0;
     const bool advances = !page.next_token.empty() ? page.next_token != token : last_key != page_start;
     if (!advances || empty_pages_count > k_empty_pages_max)
-      throw sdk::Failure(TOMADA_E_INVALID_DATA, "the server's listing does not advance: it says that there is more, "
-                                                "but gives the same place again");
+      throw sdk::Failure(TOMADA_E_INVALID_DATA,
+                         "the server's listing does not advance: it says that there is more, "
+                         "but gives the same place again");
     if (!page.objects.empty()) records.checkpoint(last_key);
     token = page.next_token;
     // Some servers leave the token out.

@@ -16,10 +16,10 @@ inline constexpr std::size_t k_page_objects_max = 10'000;  // S3 sends 1,000; so
 struct ObjectEntry {
   std::string key;
   std::uint64_t size{};
-  std::string etag;           // without quotes
-  std::string last_modified;  // as the server wrote it
+  std::string etag;                 // without quotes
+  std::string last_modified;        // as the server wrote it
   std::int64_t last_modified_ms{};  // 0: not understood
-  std::string storage_class;  // empty: not given
+  std::string storage_class;        // empty: not given
 };
 
 struct ListPage {

@@ -75,9 +75,8 @@ void XmlReader::parse(std::string_view bytes, bool last) {
   // One piece fits in an int: the sum does.
   if (XML_Parse(parser_.get(), bytes.data(), static_cast<int>(bytes.size()), last ? 1 : 0) == XML_STATUS_OK) return;
   const char* const why = stopped_ != nullptr ? stopped_ : XML_ErrorString(XML_GetErrorCode(parser_.get()));
-  throw Failure(TOMADA_E_INVALID_DATA,
-                "the server's XML is malformed at line " +
-                    std::to_string(XML_GetCurrentLineNumber(parser_.get())) + ": " + why);
+  throw Failure(TOMADA_E_INVALID_DATA, "the server's XML is malformed at line " +
+                                           std::to_string(XML_GetCurrentLineNumber(parser_.get())) + ": " + why);
 }
 
 }  // namespace aws_s3

@@ -1,5 +1,5 @@
-// The one error style of the glue: whatever a plugin cannot mend ends its call by throwing a Failure, and the frame that
-// TOMADA_PLUGIN puts around every call turns it into the status and the detail that the host keeps.
+// The one error style of the glue: whatever a plugin cannot mend ends its call by throwing a Failure, and the frame
+// that TOMADA_PLUGIN puts around every call turns it into the status and the detail that the host keeps.
 //
 // Never wait inside a `catch` block or in a destructor: a service tagged [may-suspend] lets other calls run on this
 // thread meanwhile. Copy what is needed, leave the block, then call the service.

@@ -138,7 +138,8 @@ class Response {
     return view(body);
   }
 
-  /// The wait that `Retry-After` asks for in seconds; 0: no such header, or a date (then the host's own backoff is used).
+  /// The wait that `Retry-After` asks for in seconds; 0: no such header, or a date (then the host's own backoff is
+  /// used).
   [[nodiscard]] std::uint64_t retry_after_ms() const {
     constexpr std::uint64_t k_seconds_max = 24 * 60 * 60;  // a longer wait is a mistake of the provider's
     const std::string_view text = header("Retry-After").value_or("");
@@ -152,9 +153,7 @@ class Response {
   [[nodiscard]] Failure failure(std::string_view what) const {
     std::string message(what);
     message += ": HTTP " + std::to_string(status_);
-    return Failure(status_for_http(status_), std::move(message))
-        .http_status(status_)
-        .retry_after_ms(retry_after_ms());
+    return Failure(status_for_http(status_), std::move(message)).http_status(status_).retry_after_ms(retry_after_ms());
   }
 
   /// Throws that Failure unless the status is 2xx. `what`: "list the items".
@@ -164,16 +163,24 @@ class Response {
 
   static tomada_status status_for_http(std::uint32_t status) {
     switch (status) {
-      case 401: return TOMADA_E_UNAUTHENTICATED;
-      case 403: return TOMADA_E_FORBIDDEN;
+      case 401:
+        return TOMADA_E_UNAUTHENTICATED;
+      case 403:
+        return TOMADA_E_FORBIDDEN;
       case 404:
-      case 410: return TOMADA_E_NOT_FOUND;
+      case 410:
+        return TOMADA_E_NOT_FOUND;
       case 409:
-      case 412: return TOMADA_E_CONFLICT;
-      case 429: return TOMADA_E_RATE_LIMITED;
-      case 408: return TOMADA_E_UNAVAILABLE;
-      case 501: return TOMADA_E_UNSUPPORTED;
-      default: return status >= 500 ? TOMADA_E_UNAVAILABLE : TOMADA_E_PERMANENT;
+      case 412:
+        return TOMADA_E_CONFLICT;
+      case 429:
+        return TOMADA_E_RATE_LIMITED;
+      case 408:
+        return TOMADA_E_UNAVAILABLE;
+      case 501:
+        return TOMADA_E_UNSUPPORTED;
+      default:
+        return status >= 500 ? TOMADA_E_UNAVAILABLE : TOMADA_E_PERMANENT;
     }
   }
 

@@ -74,8 +74,9 @@ class Entry {
     Plugin plugin;
   };
 
-  static constexpr bool k_has_webhooks =
-      requires(Plugin& plugin, Call& call, const Webhook& webhook) { plugin.handle_webhook(call, webhook); };
+  static constexpr bool k_has_webhooks = requires(Plugin & plugin, Call& call, const Webhook& webhook) {
+    plugin.handle_webhook(call, webhook);
+  };
 
   static tomada_status create(const tomada_host* host, const tomada_create_args* args, void** instance, char* why,
                               std::uint64_t why_capacity, std::uint64_t* why_len) noexcept {
@@ -174,7 +175,7 @@ class Entry {
 }  // namespace tomada::sdk
 
 /// The one exported function. Once in each plugin, outside of every namespace.
-#define TOMADA_PLUGIN(PluginClass)                                                                               \
+#define TOMADA_PLUGIN(PluginClass)                                                                                \
   extern "C" TOMADA_EXPORT tomada_status tomada_plugin_entry_v1(const tomada_host* host, tomada_plugin* plugin) { \
-    return ::tomada::sdk::Entry<PluginClass>::fill(host, plugin);                                                \
+    return ::tomada::sdk::Entry<PluginClass>::fill(host, plugin);                                                 \
   }

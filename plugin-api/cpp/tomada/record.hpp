@@ -56,12 +56,23 @@ class JsonText {
   static void append_ascii(std::string& out, char c) {
     constexpr std::string_view k_digits = "0123456789abcdef";
     switch (c) {
-      case '"': out += "\\\""; return;
-      case '\\': out += "\\\\"; return;
-      case '\n': out += "\\n"; return;
-      case '\r': out += "\\r"; return;
-      case '\t': out += "\\t"; return;
-      default: break;
+      case '"':
+        out += "\\\"";
+        return;
+      case '\\':
+        out += "\\\\";
+        return;
+      case '\n':
+        out += "\\n";
+        return;
+      case '\r':
+        out += "\\r";
+        return;
+      case '\t':
+        out += "\\t";
+        return;
+      default:
+        break;
     }
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20)
@@ -124,7 +135,7 @@ class Object {
   static void append(std::string& out, const Object& value) { (out += value.text_, out += '}'); }
   static void append(std::string& out, const Array& value);
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   static void append(std::string& out, T value) {
     if constexpr (std::is_same_v<T, bool>)
       out += value ? "true" : "false";

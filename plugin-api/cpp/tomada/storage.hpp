@@ -20,9 +20,7 @@ class Storage {
     return std::string(view(value));
   }
   /// Durable when it comes back. Waits.
-  void put(std::string_view key, std::string_view value) const {
-    check(storage_.put(call_, slice(key), slice(value)));
-  }
+  void put(std::string_view key, std::string_view value) const { check(storage_.put(call_, slice(key), slice(value))); }
   /// Also when there was none. Waits.
   void remove(std::string_view key) const { check(storage_.remove(call_, slice(key))); }
 

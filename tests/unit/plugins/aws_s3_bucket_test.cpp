@@ -42,8 +42,9 @@ TEST(Bucket, IsInThePathOfAnEndpointUnlessTheEndpointIsItsOwn) {
 
 TEST(Bucket, EncodesPrefixStartAndToken) {
   const Bucket bucket = Bucket::from_config(R"({"bucket":"b","region":"r","prefix":"a b/é&="})");
-  EXPECT_EQ(bucket.listing_after("", 1), "https://b.s3.r.amazonaws.com/?list-type=2&encoding-type=url&max-keys=1"
-                                         "&prefix=a%20b%2F%C3%A9%26%3D");
+  EXPECT_EQ(bucket.listing_after("", 1),
+            "https://b.s3.r.amazonaws.com/?list-type=2&encoding-type=url&max-keys=1"
+            "&prefix=a%20b%2F%C3%A9%26%3D");
   const Bucket plain = Bucket::from_config(R"({"bucket":"b","region":"r"})");
   EXPECT_EQ(plain.listing_after("k+1/#", 1000),
             "https://b.s3.r.amazonaws.com/?list-type=2&encoding-type=url&max-keys=1000&start-after=k%2B1%2F%23");

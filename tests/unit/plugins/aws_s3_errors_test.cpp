@@ -59,8 +59,9 @@ TEST(S3Errors, NameTheRightRegion) {
   EXPECT_EQ(with_header.message(), "config.region: the bucket quotes is not in us-east-1; set it to eu-central-1");
   const Failure without = failure_of_fixture("permanent-redirect", 301);
   EXPECT_EQ(without.status(), TOMADA_E_INVALID_CONFIG);
-  EXPECT_EQ(without.message(),
-            "config.region: the bucket quotes is not in us-east-1; its address is quotes.s3.eu-central-1.amazonaws.com");
+  EXPECT_EQ(
+      without.message(),
+      "config.region: the bucket quotes is not in us-east-1; its address is quotes.s3.eu-central-1.amazonaws.com");
 }
 
 TEST(S3Errors, DoNotRepeatWhatWasSigned) {
@@ -82,7 +83,8 @@ TEST(S3Errors, WithoutADocumentTheHttpStatusDecides) {
 TEST(S3Errors, CutLongTexts) {
   ErrorContext context;
   context.http_status = 400;
-  const Failure failure = aws_s3::failure_of({.code = std::string(5'000, 'c'), .message = std::string(5'000, 'm')}, context);
+  const Failure failure =
+      aws_s3::failure_of({.code = std::string(5'000, 'c'), .message = std::string(5'000, 'm')}, context);
   EXPECT_LE(failure.provider_code().size(), 100u);
   EXPECT_LE(failure.message().size(), 500u);
 }

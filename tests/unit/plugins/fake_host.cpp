@@ -14,14 +14,15 @@ std::string_view view(tomada_slice slice) {
 std::string text(tomada_slice slice) { return std::string(view(slice)); }
 tomada_slice slice(std::string_view view) { return {view.data(), view.size()}; }
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
 // call, log, clock
 tomada_status fail(tomada_call call, tomada_status status, const tomada_error* error) {
-  of(call).said = Said{status, text(error->message), text(error->provider_code), error->http_status,
-                       error->retry_after_ms};
+  of(call).said =
+      Said{status, text(error->message), text(error->provider_code), error->http_status, error->retry_after_ms};
   return status;
 }
 tomada_status check(tomada_call) { return TOMADA_OK; }

@@ -54,7 +54,7 @@ class FakeCall {
   std::size_t read_bytes_max{11};  // small, so that text is split in the oddest places
 
   std::vector<Seen> requests;
-  std::vector<Upserted> page;       // not committed yet
+  std::vector<Upserted> page;  // not committed yet
   std::vector<Upserted> committed;
   std::vector<std::string> checkpoints;
   std::optional<std::string> completed_since;

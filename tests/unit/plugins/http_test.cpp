@@ -18,7 +18,9 @@ TEST(PercentEncode, KeepsOnlyUnreservedBytes) {
 
 class HttpOfTheGlue : public testing::Test {
  protected:
-  HttpOfTheGlue() { fake_.on_request = [this](const auto&) { return reply_; }; }
+  HttpOfTheGlue() {
+    fake_.on_request = [this](const auto&) { return reply_; };
+  }
   FakeCall fake_;
   Reply reply_;
   Services services_ = Services::find(plugins_test::fake_host());
@@ -26,8 +28,10 @@ class HttpOfTheGlue : public testing::Test {
 };
 
 TEST_F(HttpOfTheGlue, BuildsTheRequest) {
-  (void)call_.http().send(
-      Request::post("https://x/y?z=1").query("a b", "c&d").header("Accept", "text/plain").body("{}", "application/json"));
+  (void)call_.http().send(Request::post("https://x/y?z=1")
+                              .query("a b", "c&d")
+                              .header("Accept", "text/plain")
+                              .body("{}", "application/json"));
   ASSERT_EQ(fake_.requests.size(), 1u);
   EXPECT_EQ(fake_.requests[0].method, "POST");
   EXPECT_EQ(fake_.requests[0].url, "https://x/y?z=1&a%20b=c%26d");

@@ -23,10 +23,10 @@ TEST(JsonText, EscapesWhatJsonForbidsAndPassesUtf8Through) {
 
 TEST(JsonText, ReplacesEachByteThatIsNotUtf8) {
   EXPECT_EQ(as_json("a\xFFz"), "\"a\uFFFDz\"");
-  EXPECT_EQ(as_json("\xC0\xAF"), "\"\uFFFD\uFFFD\"");                  // overlong
-  EXPECT_EQ(as_json("\xED\xA0\x80"), "\"\uFFFD\uFFFD\uFFFD\"");        // surrogate
+  EXPECT_EQ(as_json("\xC0\xAF"), "\"\uFFFD\uFFFD\"");                      // overlong
+  EXPECT_EQ(as_json("\xED\xA0\x80"), "\"\uFFFD\uFFFD\uFFFD\"");            // surrogate
   EXPECT_EQ(as_json("\xF4\x90\x80\x80"), "\"\uFFFD\uFFFD\uFFFD\uFFFD\"");  // above U+10FFFF
-  EXPECT_EQ(as_json("\xE2\x82"), "\"\uFFFD\uFFFD\"");                  // cut at the end
+  EXPECT_EQ(as_json("\xE2\x82"), "\"\uFFFD\uFFFD\"");                      // cut at the end
 }
 
 TEST(JsonText, EveryTextIsReadBackByAJsonReader) {
@@ -64,7 +64,8 @@ TEST(Record, NestsObjectsArraysRawJsonAndAbsence) {
                                .field("gone", std::optional<int>())
                                .field("there", std::optional<std::string>("y"))
                                .json();
-  EXPECT_EQ(json, R"({"tags":["a",2,null],"owner":{"id":7,"empty":{},"none":[]},"raw":[{"x":1}],"gone":null,"there":"y"})");
+  EXPECT_EQ(json,
+            R"({"tags":["a",2,null],"owner":{"id":7,"empty":{},"none":[]},"raw":[{"x":1}],"gone":null,"there":"y"})");
 }
 
 TEST(Record, WritesNumbersThatJsonLacksAsNull) {
