@@ -52,7 +52,7 @@ std::string show(const settings::ListenAddress& address) {
 
 Error listen_error(const settings::ListenAddress& address, int error) {
   std::string why = std::strerror(error);
-  if (error == EADDRINUSE) why = "another program listens there";
+  if (error == EADDRINUSE) why = "the port is in use by another program";
   if (error == EADDRNOTAVAIL) why = "this machine has no such address";
   if (error == EACCES) why = "ports below 1024 need root or CAP_NET_BIND_SERVICE";
   return fail(Errc::unavailable, "cannot listen on " + show(address) + ": " + why +

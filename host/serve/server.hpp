@@ -27,6 +27,8 @@ struct ServerLimits {
 
 /// Handlers run in a task of their own on the session's loop, with a stack of this size.
 inline constexpr std::size_t k_handler_stack_bytes = 256 * 1024;
+/// Longer than request_timeout's default would hold up a stop; cut requests are answered by their client's retry.
+inline constexpr std::chrono::milliseconds k_stop_grace{10'000};
 /// The kernel's limit on the path of a Unix socket, without the final zero.
 inline constexpr std::size_t k_socket_path_bytes_max = 107;
 
@@ -52,7 +54,7 @@ class Server {
 
   /// Accepts no more; idle connections end at once, running requests finish. Returns when all have ended or after
   /// `grace`, when those that are left are cut.
-  void stop(std::chrono::milliseconds grace);
+  void stop(std::chrono::milliseconds grace = k_stop_grace);
 
  private:
   struct Impl;

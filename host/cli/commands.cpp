@@ -1,0 +1,89 @@
+#include "host/cli/commands.hpp"
+
+#include "host/base/encoding.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <ostream>
+
+namespace tomada::cli {
+
+using nlohmann::json;
+
+Result<json> ask(Control& control, const std::string& method, const std::string& path, const std::string& tenant,
+                 const json* body) {
+  serve::Request request;
+  request.method = method;
+  request.path = path;
+  request.origin = serve::Origin::control;
+  if (!tenant.empty()) {
+    if (tenant.find_first_of("\r\n") != std::string::npos) return fail(Errc::invalid_data, "a tenant's name has no line break");
+    request.headers.emplace_back("X-Tomada-Tenant", tenant);
+  }
+  if (body != nullptr) request.body = body->dump(-1, ' ', false, json::error_handler_t::replace);
+  TOMADA_TRY_ASSIGN(const serve::Answer answer, control.call(request));
+  json document = json::parse(answer.body, nullptr, false);
+  if (answer.status >= 200 && answer.status < 300) {
+    if (document.is_discarded() && !answer.body.empty()) return fail(Errc::internal, "the host's answer is not JSON");
+    return Result<json>(boost::system::in_place_value, std::move(document));  // json converts to anything: say which
+  }
+  std::string detail = "the host answered " + std::to_string(answer.status);
+  if (document.is_object()) detail = document.value("detail", detail);
+  return fail(Errc::permanent, detail);
+}
+
+int failed(Output output, const Error& error) {
+  output.err << "tomada: " << error.message << "\n";
+  return 1;
+}
+
+int create_tenant(Control& control, Output output, const std::string& name) {
+  const json body{{"name", name}};
+  const auto created = ask(control, "POST", "/control/tenants", "", &body);
+  if (created.has_error()) return failed(output, created.error());
+  output.out << "tenant " << name << " created (" << created->value("id", "") << ")\n";
+  return 0;
+}
+
+int create_key(Control& control, Output output, const std::string& tenant, const std::string& role) {
+  const json body{{"tenant", tenant}, {"role", role}};
+  const auto created = ask(control, "POST", "/control/keys", "", &body);
+  if (created.has_error()) return failed(output, created.error());
+  output.out << created->value("key", "") << "\n";  // alone, so that a script can take it
+  output.err << "This key is shown once; keep it safe.\n";
+  return 0;
+}
+
+int list_plugins(Control& control, Output output, bool as_json) {
+  const auto list = ask(control, "GET", "/control/plugins", "", nullptr);
+  if (list.has_error()) return failed(output, list.error());
+  if (as_json) {
+    output.out << list->dump(2) << "\n";
+    return 0;
+  }
+  const json plugins = list->value("plugins", json::array());
+  for (const json& plugin : plugins) {
+    const std::string file = std::filesystem::path(plugin.value("file", "")).filename();
+    if (plugin.value("available", false)) {
+      output.out << "available  " << plugin.value("id", "") << " " << plugin.value("version", "") << "  " << file
+                 << "  sha256:" << plugin.value("sha256", "") << "\n";
+      continue;
+    }
+    output.out << "refused    " << file;
+    for (const json& refusal : plugin.value("refusals", json::array()))
+      output.out << "  " << refusal.value("rule", "") << ": " << refusal.value("reason", "");
+    output.out << "\n";
+  }
+  if (plugins.empty()) output.err << "No *.so in " << list->value("plugin_dir", "") << ".\n";
+  return 0;
+}
+
+int allow_plugin(Control& control, Output output, const std::string& id, const std::string& tenant) {
+  const json body{{"tenant", tenant}};
+  const auto allowed = ask(control, "POST", "/control/plugins/" + percent_encode(id) + "/allow", "", &body);
+  if (allowed.has_error()) return failed(output, allowed.error());
+  output.out << "plugin " << id << " is allowed for the tenant " << tenant << "\n";
+  return 0;
+}
+
+}  // namespace tomada::cli

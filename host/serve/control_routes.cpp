@@ -1,0 +1,100 @@
+// /control/…: what the operator of the host does. These routes exist on the control socket only.
+#include "host/serve/routes.hpp"
+
+#include "host/access/keys.hpp"
+#include "host/base/uuid.hpp"
+#include "host/serve/input.hpp"
+#include "host/serve/problem.hpp"
+
+#include <algorithm>
+
+namespace tomada::serve {
+namespace {
+
+using nlohmann::ordered_json;
+using runtime::Task;
+
+constexpr std::size_t k_tenant_name_chars_max = 64;
+
+/// Names stand in headers, options and messages: no spaces, no surprises.
+bool is_tenant_name(std::string_view name) {
+  return !name.empty() && name.size() <= k_tenant_name_chars_max && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
+
+Answer create_tenant(Task& task, const RouteParts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name"}));
+  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("name"));
+  if (!is_tenant_name(name)) return field_problem("name", "must be 1 to 64 letters, digits, '-', '_' or '.', not beginning with '-'");
+  const store::Tenant tenant{.tenant_id = make_uuid_v7(parts.clock.wall()), .name = name, .created_at_ms = parts.clock.unix_ms()};
+  if (auto created = parts.store.tenants().create(task, tenant); created.has_error()) {
+    if (created.error().code == Errc::conflict) return problem(409, Errc::conflict, "there is a tenant named " + name + " already");
+    return created.error();
+  }
+  return json_answer(201, {{"id", tenant.tenant_id}, {"name", tenant.name}});
+}
+
+Answer list_tenants(Task& task, const RouteParts& parts, const Call&) {
+  TOMADA_TRY_ASSIGN(const auto tenants, parts.store.tenants().list(task));
+  auto views = ordered_json::array();
+  for (const store::Tenant& tenant : tenants) views.push_back({{"id", tenant.tenant_id}, {"name", tenant.name}});
+  return json_answer(200, {{"tenants", std::move(views)}});
+}
+
+Answer create_key(Task& task, const RouteParts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant", "role"}));
+  TOMADA_TRY_ASSIGN(const std::string tenant, body.required_text("tenant"));
+  TOMADA_TRY_ASSIGN(const std::string role, body.required_text("role"));
+  TOMADA_TRY_ASSIGN(const Secret key, access::create_key(task, parts.store.tenants(), tenant, role));
+  return json_answer(201, {{"key", key.expose_secret()}, {"tenant", tenant}, {"role", role}});
+}
+
+Answer allow_plugin(Task& task, const RouteParts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant"}));
+  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
+  const std::string& id = call.params[0];
+  if (parts.registry.find(id) == nullptr) {
+    std::string known;
+    for (const plugin::Entry& entry : parts.registry.entries())
+      if (entry.refusals.empty()) known += (known.empty() ? "" : ", ") + entry.plugin_id;
+    return problem(404, Errc::not_found, "no plugin " + id + " is available; there are: " + (known.empty() ? "none" : known));
+  }
+  TOMADA_TRY_ASSIGN(const auto tenant, parts.store.tenants().find_by_name(task, name));
+  if (!tenant) return problem(404, Errc::not_found, "no tenant named " + name + "; make it with: tomada tenant create " + name);
+  TOMADA_TRY(parts.store.tenants().allow_plugin(task, tenant->tenant_id, id, parts.clock.unix_ms()));
+  return json_answer(200, {{"plugin", id}, {"tenant", name}, {"allowed", true}});
+}
+
+Answer list_plugins(Task&, const RouteParts& parts, const Call&) {
+  auto views = ordered_json::array();
+  for (const plugin::Entry& entry : parts.registry.entries()) {
+    auto refusals = ordered_json::array();
+    for (const abi::Refusal& refusal : entry.refusals) refusals.push_back({{"rule", refusal.rule}, {"reason", refusal.reason}});
+    ordered_json view;
+    view["file"] = entry.file.string();
+    view["id"] = entry.plugin_id;
+    view["version"] = entry.version;
+    view["sha256"] = entry.sha256;
+    view["available"] = entry.refusals.empty();
+    view["refusals"] = std::move(refusals);
+    views.push_back(std::move(view));
+  }
+  return json_answer(200, {{"plugin_dir", parts.settings.plugin_dir}, {"plugins", std::move(views)}});
+}
+
+}  // namespace
+
+void add_control_routes(Router& router, const RouteParts& parts) {
+  const auto with = [parts](Answer (*handler)(Task&, const RouteParts&, const Call&)) {
+    return [parts, handler](Task& task, const Call& call) { return handler(task, parts, call); };
+  };
+  router.add("GET", "/control/tenants", Access::host, with(list_tenants));
+  router.add("POST", "/control/tenants", Access::host, with(create_tenant));
+  router.add("POST", "/control/keys", Access::host, with(create_key));
+  router.add("GET", "/control/plugins", Access::host, with(list_plugins));
+  router.add("POST", "/control/plugins/{id}/allow", Access::host, with(allow_plugin));
+}
+
+}  // namespace tomada::serve
