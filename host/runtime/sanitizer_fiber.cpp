@@ -11,6 +11,7 @@ thread_local unsigned g_counter = 0;
 }  // namespace
 
 fiber_activation_record*& fiber_activation_record::current() noexcept {
+  thread_local fiber_activation_record_initializer initializer;  // the first use on a thread makes its record
   return g_current;
 }
 
