@@ -1,0 +1,124 @@
+#include "host/cli/commands.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <deque>
+#include <sstream>
+
+namespace tomada::cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+/// Answers from a list, in order, and keeps what it was asked.
+class PlayedControl final : public Control {
+ public:
+  std::deque<serve::Answer> answers;
+  std::vector<serve::Request> requests;
+  Result<serve::Answer> call(const serve::Request& request) override {
+    requests.push_back(request);
+    serve::Answer next = answers.front();
+    answers.pop_front();
+    return next;
+  }
+  void answer(int status, const json& body) { answers.push_back({status, "application/json", body.dump()}); }
+};
+
+struct CliCommands : testing::Test {
+  PlayedControl control;
+  std::ostringstream out;
+  std::ostringstream err;
+  Output output{out, err};
+};
+
+TEST_F(CliCommands, AKeyStandsAloneOnStdout) {
+  control.answer(201, {{"key", "tmd_abc"}});
+  EXPECT_EQ(create_key(control, output, "demo", "admin"), 0);
+  EXPECT_EQ(out.str(), "tmd_abc\n");
+  EXPECT_EQ(control.requests[0].path, "/control/keys");
+  EXPECT_EQ(json::parse(control.requests[0].body), (json{{"tenant", "demo"}, {"role", "admin"}}));
+  EXPECT_EQ(control.requests[0].origin, serve::Origin::control);
+}
+
+TEST_F(CliCommands, ARefusalIsItsSentenceAndCodeOne) {
+  control.answer(409, {{"detail", "there is a tenant named demo already"}});
+  EXPECT_EQ(create_tenant(control, output, "demo"), 1);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_EQ(err.str(), "tomada: there is a tenant named demo already\n");
+}
+
+TEST_F(CliCommands, NamesInPathsAreEncodedAndTenantsCannotAddHeaders) {
+  control.answer(200, {{"allowed", true}});
+  EXPECT_EQ(allow_plugin(control, output, "a/b?c", "demo"), 0);
+  EXPECT_EQ(control.requests[0].path, "/control/plugins/a%2Fb%3Fc/allow");
+  EXPECT_EQ(show_sync(control, output, "demo\r\nX: y", "s3", false), 1);
+  EXPECT_EQ(control.requests.size(), 1u);
+}
+
+TEST_F(CliCommands, PluginListSaysWhyAFileIsRefused) {
+  control.answer(200, {{"plugin_dir", "/p"}, {"plugins", json::array({
+      {{"file", "/p/a.so"}, {"id", "a"}, {"version", "1.0.0"}, {"sha256", "ff"}, {"available", true}, {"refusals", json::array()}},
+      {{"file", "/p/b.so"}, {"available", false}, {"refusals", json::array({{{"rule", "P01"}, {"reason", "not ELF"}}})}}})}});
+  EXPECT_EQ(list_plugins(control, output, false), 0);
+  EXPECT_THAT(out.str(), HasSubstr("available  a 1.0.0  a.so"));
+  EXPECT_THAT(out.str(), HasSubstr("refused    b.so  P01: not ELF"));
+}
+
+json sync_row(const std::string& status) {
+  return {{"sync_id", "s1"}, {"status", status}, {"records_processed", 10}, {"records_changed", 3}, {"records_deleted", 1},
+          {"records_failed", 0}, {"duration_ms", 1234}};
+}
+json status_of(const std::string& status, int current) {
+  return {{"status", status}, {"progress", {{"current", current}, {"total", 10}, {"percentage", current * 10}}}, {"sync", sync_row(status)}};
+}
+
+TEST_F(CliCommands, SyncRunWaitsShowsProgressAndCounts) {
+  control.answer(202, {{"sync_id", "s1"}});
+  control.answer(200, status_of("processing", 2));
+  control.answer(200, status_of("processing", 2));
+  control.answer(200, status_of("processing", 7));
+  control.answer(200, status_of("completed", 10));
+  int pauses = 0;
+  EXPECT_EQ(run_sync(control, output, {"demo", "s3", "", "full", true}, [&] { ++pauses; }), 0);
+  EXPECT_EQ(pauses, 3);
+  EXPECT_EQ(out.str(), "completed: 10 records, 3 changed, 1 deleted, 0 failed in 1.2 s\n");
+  EXPECT_EQ(err.str(), "processing: 2 of 10 (20%) records\nprocessing: 7 of 10 (70%) records\n");
+  EXPECT_EQ(json::parse(control.requests[0].body), (json{{"mode", "full"}}));
+  EXPECT_EQ(control.requests[0].header("x-tomada-tenant"), "demo");
+}
+
+TEST_F(CliCommands, AFailedSyncIsCodeOneEvenWhenANewerOneRuns) {
+  control.answer(202, {{"sync_id", "s1"}});
+  json newer = status_of("processing", 1);
+  newer["sync"]["sync_id"] = "s2";
+  control.answer(200, newer);
+  json row = sync_row("failed");
+  row["error"] = {{"code", "unauthenticated"}, {"message", "wrong token"}};
+  control.answer(200, {{"logs", json::array({row})}});
+  EXPECT_EQ(run_sync(control, output, {"demo", "s3", "item", "incremental", true}, [] {}), 1);
+  EXPECT_THAT(out.str(), HasSubstr("failed: 10 records"));
+  EXPECT_THAT(out.str(), HasSubstr("unauthenticated: wrong token"));
+}
+
+TEST_F(CliCommands, WithoutWaitingTheIdIsAlone) {
+  control.answer(202, {{"sync_id", "s1"}});
+  EXPECT_EQ(run_sync(control, output, {"demo", "s3", "", "full", false}, [] {}), 0);
+  EXPECT_EQ(out.str(), "s1\n");
+}
+
+TEST_F(CliCommands, InspectOfAMissingFileIsASentence) {
+  EXPECT_EQ(inspect_plugin(output, "/no/such/file.so", false), 1);
+  EXPECT_THAT(err.str(), HasSubstr("/no/such/file.so"));
+}
+
+TEST(SocketControl, NobodyThereIsNoControl) {
+  auto control = open_socket_control("/no/such/folder/control.sock");
+  ASSERT_TRUE(control.has_value());
+  EXPECT_EQ(*control, nullptr);
+}
+
+}  // namespace
+}  // namespace tomada::cli

@@ -1,0 +1,317 @@
+// The routes on the real store, vault and example plugin; only the syncs are played.
+#include "host/serve/routes.hpp"
+
+#include "host/base/uuid.hpp"
+#include "host/store/sqlite/open.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+
+#include <unistd.h>
+
+namespace tomada::serve {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+namespace fs = std::filesystem;
+
+class PlayedSyncing final : public Syncing {
+ public:
+  explicit PlayedSyncing(store::Store& store) : store_(store) {}
+  bool ok{true};
+  Result<std::string> enqueue(runtime::Task& task, const store::Integration& integration, std::string_view type,
+                              std::string_view mode) override {
+    store::Sync sync;
+    sync.sync_id = make_uuid_v7(task.clock().wall());
+    sync.tenant_id = integration.tenant_id;
+    sync.config_id = integration.config_id;
+    sync.entity_type = type.empty() ? "*" : type;
+    sync.mode = mode;
+    sync.created_at_ms = task.clock().unix_ms();
+    TOMADA_TRY(store_.syncs().enqueue(task, sync, make_uuid_v7(task.clock().wall())));
+    return sync.sync_id;
+  }
+  Result<sync::Engine::TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration) override {
+    TOMADA_TRY(store_.integrations().set_health(task, integration.tenant_id, integration.config_id, ok ? "healthy" : "unhealthy",
+                                                ok ? "connected" : "reconnect_needed"));
+    return sync::Engine::TestOutcome{ok, std::chrono::milliseconds(12), ok ? "fine" : "wrong token", ok ? "" : "unauthenticated"};
+  }
+
+ private:
+  store::Store& store_;
+};
+
+struct RoutesTest : testing::Test {
+  static inline int count = 0;
+  fs::path folder = fs::temp_directory_path() / ("tomada-routes-" + std::to_string(getpid()) + "-" + std::to_string(++count));
+  runtime::ManualClock clock;
+  runtime::Loop loop{clock};
+  runtime::Metrics metrics;
+  settings::Settings settings;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<credentials::Vault> vault;
+  std::unique_ptr<plugin::Registry> registry;
+  std::unique_ptr<PlayedSyncing> syncing;
+  std::unique_ptr<Router> router;
+  std::string key;
+
+  void SetUp() override {
+    fs::create_directories(folder / "plugins");
+    fs::copy_file(fs::path(TOMADA_PLUGINS) / "example.so", folder / "plugins/example.so");
+    auto opened = store::sqlite::open({.file = folder / "tomada.db"});
+    ASSERT_TRUE(opened.has_value()) << opened.error().message;
+    store = *std::move(opened);
+    auto vault_opened = credentials::Vault::open(folder / "master.key", true, store->tenants());
+    ASSERT_TRUE(vault_opened.has_value()) << vault_opened.error().message;
+    vault = *std::move(vault_opened);
+    auto scanned = plugin::Registry::scan(folder / "plugins", folder / "private");
+    ASSERT_TRUE(scanned.has_value()) << scanned.error().message;
+    registry = *std::move(scanned);
+    syncing = std::make_unique<PlayedSyncing>(*store);
+    router = make_router({settings, *store, *vault, *registry, *syncing, metrics, clock, clock.steady()});
+    ASSERT_EQ(control("POST", "/control/tenants", {{"name", "demo"}}).status, 201);
+    key = parse(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "admin"}}))["key"];
+  }
+  void TearDown() override {
+    router.reset();
+    vault.reset();
+    store.reset();
+    fs::remove_all(folder);
+  }
+  Answer send(Request request) {
+    const std::size_t question = std::min(request.path.find('?'), request.path.size());
+    if (question < request.path.size()) request.query = request.path.substr(question + 1);
+    request.path.resize(question);
+    return runtime::run(loop, [&](runtime::Task& task) { return router->answer(task, request); });
+  }
+  Answer ask(std::string method, std::string path, const json& body = nullptr) {
+    Request request{.method = std::move(method), .path = std::move(path), .query = {}, .headers = {{"authorization", "Bearer " + key}}};
+    if (!body.is_null()) request.body = body.dump();
+    return send(std::move(request));
+  }
+  Answer control(std::string method, std::string path, const json& body = nullptr, Headers headers = {}) {
+    Request request{.method = std::move(method), .path = std::move(path), .query = {}, .headers = std::move(headers)};
+    if (!body.is_null()) request.body = body.dump();
+    request.origin = Origin::control;
+    return send(std::move(request));
+  }
+  static json parse(const Answer& answer) { return json::parse(answer.body); }
+  void allow() { ASSERT_EQ(control("POST", "/control/plugins/example/allow", {{"tenant", "demo"}}).status, 200); }
+  static json good() {
+    return {{"provider", "example"}, {"name", "mine"}, {"config", {{"base_url", "https://api.example.com"}}},
+            {"credentials", {{"token", "hush-hush"}}}};
+  }
+  std::string create() {
+    const Answer answer = ask("POST", "/v1/integrations", good());
+    EXPECT_EQ(answer.status, 201) << answer.body;
+    return parse(answer).value("id", "");
+  }
+};
+
+TEST_F(RoutesTest, WithoutAKeyThereIsAChallenge) {
+  key = "tmd_wrong";
+  const Answer answer = ask("GET", "/v1/integrations");
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_THAT(answer.headers, testing::Contains(testing::Pair("WWW-Authenticate", "Bearer")));
+  EXPECT_THAT(answer.body, Not(HasSubstr("tmd_wrong")));
+}
+
+TEST_F(RoutesTest, TheControlSocketChoosesTheTenantByName) {
+  EXPECT_EQ(control("GET", "/v1/integrations").status, 400);
+  EXPECT_EQ(control("GET", "/v1/integrations", nullptr, {{"X-Tomada-Tenant", "nobody"}}).status, 404);
+  EXPECT_EQ(control("GET", "/v1/integrations", nullptr, {{"x-tomada-tenant", "demo"}}).status, 200);
+  EXPECT_EQ(ask("POST", "/control/tenants", {{"name", "x"}}).status, 404) << "not over the network";
+}
+
+TEST_F(RoutesTest, TenantsAndKeysAreMadeOnceAndChecked) {
+  EXPECT_EQ(control("POST", "/control/tenants", {{"name", "demo"}}).status, 409);
+  for (const char* name : {"", "a b", "-x", "ä", "a/b"}) EXPECT_EQ(control("POST", "/control/tenants", {{"name", name}}).status, 422) << name;
+  EXPECT_EQ(control("POST", "/control/keys", {{"tenant", "nobody"}, {"role", "admin"}}).status, 404);
+  EXPECT_EQ(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "king"}}).status, 422);
+  EXPECT_EQ(control("POST", "/control/plugins/nope/allow", {{"tenant", "demo"}}).status, 404);
+}
+
+TEST_F(RoutesTest, PluginsShowWhetherTheyAreAllowed) {
+  EXPECT_EQ(parse(ask("GET", "/v1/plugins"))["plugins"][0]["allowed"], false);
+  allow();
+  const json plugin = parse(ask("GET", "/v1/plugins"))["plugins"][0];
+  EXPECT_EQ(plugin["id"], "example");
+  EXPECT_EQ(plugin["allowed"], true);
+  EXPECT_EQ(plugin["sha256"].get<std::string>().size(), 64u);
+  for (const char* field : {"name", "version", "publisher", "entities", "support_level", "config_schema", "credentials_schema"})
+    EXPECT_TRUE(plugin.contains(field)) << field;
+}
+
+TEST_F(RoutesTest, CreatingRefusesInWords) {
+  const Answer forbidden = ask("POST", "/v1/integrations", good());
+  EXPECT_EQ(forbidden.status, 403);
+  EXPECT_THAT(forbidden.body, HasSubstr("tomada plugin allow example --tenant demo"));
+  allow();
+  json body = good();
+  body["provider"] = "hubspot";
+  EXPECT_THAT(ask("POST", "/v1/integrations", body).body, HasSubstr("available: example"));
+  body = good();
+  body["config"] = {{"base_url", 7}};
+  const Answer wrong = ask("POST", "/v1/integrations", body);
+  EXPECT_EQ(wrong.status, 422);
+  EXPECT_THAT(parse(wrong)["errors"][0]["field"].get<std::string>(), HasSubstr("base_url"));
+  body = good();
+  body["credentials"] = {{"token", 1234567}};
+  const Answer secret = ask("POST", "/v1/integrations", body);
+  EXPECT_EQ(secret.status, 422);
+  EXPECT_THAT(secret.body, Not(HasSubstr("1234567")));
+  EXPECT_TRUE(parse(ask("GET", "/v1/integrations"))["integrations"].empty()) << "nothing was made";
+}
+
+TEST_F(RoutesTest, AnIntegrationLivesAndIsNeverSeenWithItsCredentials) {
+  allow();
+  const std::string id = create();
+  const Answer one = ask("GET", "/v1/integrations/" + id);
+  EXPECT_EQ(one.status, 200);
+  EXPECT_THAT(one.body, Not(HasSubstr("hush-hush")));
+  EXPECT_EQ(parse(one)["config"]["base_url"], "https://api.example.com");
+  EXPECT_EQ(parse(one)["status"], "created");
+  const json listed = parse(ask("GET", "/v1/integrations"))["integrations"][0];
+  EXPECT_EQ(listed["id"], id);
+  EXPECT_EQ(listed["lastSync"], nullptr);
+  EXPECT_EQ(listed["health"], "unknown");
+  EXPECT_EQ(ask("GET", "/v1/integrations/example").status, 200) << "the only one of its provider";
+
+  EXPECT_EQ(ask("PATCH", "/v1/integrations/" + id, {{"colour", "red"}}).status, 422);
+  EXPECT_EQ(ask("PATCH", "/v1/integrations/" + id, {{"name", ""}}).status, 422);
+  const Answer changed = ask("PATCH", "/v1/integrations/" + id, {{"name", "renamed"}, {"is_enabled", false}});
+  EXPECT_EQ(changed.status, 200);
+  EXPECT_EQ(parse(changed)["name"], "renamed");
+  EXPECT_EQ(parse(changed)["status"], "disabled");
+
+  EXPECT_EQ(ask("DELETE", "/v1/integrations/" + id).status, 204);
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id).status, 404);
+  EXPECT_EQ(ask("GET", "/v1/integrations/example").status, 404);
+}
+
+TEST_F(RoutesTest, AProvidersIdIsAmbiguousWhenThereAreTwo) {
+  allow();
+  const std::string first = create();
+  const std::string second = create();
+  const Answer answer = ask("GET", "/v1/integrations/example");
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_THAT(answer.body, testing::AllOf(HasSubstr(first), HasSubstr(second)));
+  const json page = parse(ask("GET", "/v1/integrations?limit=1"));
+  EXPECT_EQ(page["integrations"].size(), 1u);
+  const json rest = parse(ask("GET", "/v1/integrations?limit=1&cursor=" + page["next_cursor"].get<std::string>()));
+  EXPECT_EQ(rest["integrations"][0]["id"], second);
+}
+
+TEST_F(RoutesTest, ConnectMakesTheIntegrationTestsItAndChangesIt) {
+  allow();
+  const json body{{"credentials", {{"token", "a"}}}, {"config", {{"base_url", "https://api.example.com"}}}};
+  const Answer made = ask("POST", "/v1/integrations/example/connect", body);
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(parse(made)["status"], "connected");
+  EXPECT_EQ(parse(made)["test"]["ok"], true);
+  syncing->ok = false;
+  const Answer again = ask("POST", "/v1/integrations/example/connect", {{"credentials", {{"token", "b"}}}});
+  EXPECT_EQ(again.status, 200);
+  EXPECT_EQ(parse(again)["id"], parse(made)["id"]);
+  EXPECT_EQ(parse(again)["status"], "reconnect_needed");
+  EXPECT_EQ(parse(again)["test"]["error_code"], "unauthenticated");
+  EXPECT_EQ(parse(ask("POST", "/v1/integrations/example/test"))["ok"], false);
+  EXPECT_EQ(ask("POST", "/v1/integrations/0190a000-0000-7000-8000-000000000000/connect", body).status, 404);
+  EXPECT_EQ(ask("POST", "/v1/integrations/nope/connect", body).status, 422);
+}
+
+TEST_F(RoutesTest, ASyncIsAcceptedAndShown) {
+  allow();
+  const std::string id = create();
+  EXPECT_EQ(parse(ask("GET", "/v1/integrations/" + id + "/sync/status"))["sync"], nullptr);
+  const Answer accepted = ask("POST", "/v1/integrations/" + id + "/sync", {{"type", "item"}, {"mode", "full"}});
+  EXPECT_EQ(accepted.status, 202) << accepted.body;
+  const std::string sync_id = parse(accepted)["sync_id"];
+  const json status = parse(ask("GET", "/v1/integrations/" + id + "/status"));
+  EXPECT_EQ(status["status"], "syncing");
+  EXPECT_EQ(status["progress"], (json{{"current", 0}, {"total", nullptr}, {"percentage", nullptr}}));
+  EXPECT_EQ(status["eta"], nullptr);
+  EXPECT_EQ(ask("POST", "/v1/integrations/" + id + "/sync", {{"mode", "full"}}).status, 409);
+  EXPECT_EQ(parse(ask("GET", "/v1/integrations/" + id + "/sync/logs?filter=pending"))["logs"][0]["sync_id"], sync_id);
+  EXPECT_TRUE(parse(ask("GET", "/v1/integrations/" + id + "/sync/logs?status=failed"))["logs"].empty());
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id + "/sync/logs?status=odd").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id + "/sync/logs?cursor=odd").status, 400);
+}
+
+TEST_F(RoutesTest, RecordsComeInChangeOrderAndTheCursorFollows) {
+  allow();
+  const std::string id = create();
+  const auto filled = runtime::run(loop, [&](runtime::Task& task) -> Result<void> {
+    TOMADA_TRY_ASSIGN(const auto tenant, store->tenants().find_by_name(task, "demo"));
+    TOMADA_TRY_ASSIGN(const auto integration, store->integrations().find(task, tenant->tenant_id, id));
+    TOMADA_TRY_ASSIGN(const auto sync_id, syncing->enqueue(task, *integration, "item", "full"));
+    TOMADA_TRY_ASSIGN(const auto jobs, store->jobs().lease(task, clock.unix_ms(), 60'000, 1));
+    if (jobs.empty()) return fail(Errc::internal, "no job");
+    store::Page page;
+    page.tenant_id = tenant->tenant_id;
+    page.config_id = id;
+    page.sync_id = sync_id;
+    page.fencing_token = jobs.front().fencing_token;
+    page.entity = "item";
+    page.now_ms = clock.unix_ms();
+    for (int i = 0; i < 250; ++i)
+      page.changes.push_back({"item", "id \"" + std::to_string(i), R"({"n":)" + std::to_string(i) + "}", 1767225600000, false});
+    TOMADA_TRY_ASSIGN(const auto outcome, store->records().commit(task, page));
+    return outcome.changed_count == 250 ? Result<void>{} : fail(Errc::internal, "not all were new");
+  });
+  ASSERT_TRUE(filled.has_value()) << filled.error().message;
+  std::vector<std::string> seen;
+  std::string cursor;
+  for (int pages = 0; pages < 10; ++pages) {
+    const json page = parse(ask("GET", "/v1/integrations/" + id + "/records?entity=item&limit=120" + (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const json& record : page["records"]) seen.push_back(record["external_id"]);
+    if (page["next_cursor"].is_null()) break;
+    cursor = page["next_cursor"];
+  }
+  ASSERT_EQ(seen.size(), 250u);
+  EXPECT_EQ(seen.front(), "id \"0");
+  EXPECT_EQ(seen.back(), "id \"249");
+  const json first = parse(ask("GET", "/v1/integrations/" + id + "/records?limit=1"))["records"][0];
+  EXPECT_EQ(first, (json{{"external_id", "id \"0"}, {"entity", "item"}, {"data", {{"n", 0}}}, {"deleted", false},
+                         {"updated_at", "2026-01-01T00:00:00.000Z"}, {"version", 1}}));
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id + "/records?cursor=zz").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id + "/records?limit=1001").status, 400);
+  EXPECT_TRUE(parse(ask("GET", "/v1/integrations/" + id + "/records?entity=other"))["records"].empty());
+}
+
+TEST_F(RoutesTest, HealthHasTheUsersShape) {
+  key.clear();
+  clock.advance(std::chrono::seconds(90));
+  const Answer answer = ask("GET", "/health");
+  EXPECT_EQ(answer.status, 200);
+  const json health = parse(answer);
+  EXPECT_EQ(health["status"], "healthy");
+  EXPECT_EQ(health["timestamp"], "2026-01-01T00:01:30.000Z");
+  EXPECT_EQ(health["checks"]["database"], "healthy");
+  EXPECT_EQ(health["checks"]["queue"], "healthy");
+  EXPECT_TRUE(health["checks"]["integrations"].is_object());
+  EXPECT_EQ(health["metrics"]["uptime"], 90);
+  EXPECT_EQ(health["metrics"]["error_rate"], 0.0);
+  EXPECT_EQ(ask("GET", "/health/ready").status, 200);
+  EXPECT_EQ(ask("GET", "/health/live").status, 200);
+  EXPECT_THAT(ask("GET", "/metrics").body, HasSubstr("tomada_jobs{state=\"waiting\"} 0"));
+}
+
+TEST_F(RoutesTest, AViewerReadsAndAnOperatorSyncs) {
+  allow();
+  const std::string id = create();
+  key = parse(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "viewer"}}))["key"];
+  EXPECT_EQ(ask("GET", "/v1/integrations/" + id).status, 200);
+  EXPECT_EQ(ask("POST", "/v1/integrations/" + id + "/sync", json::object()).status, 403);
+  key = parse(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "operator"}}))["key"];
+  EXPECT_EQ(ask("POST", "/v1/integrations/" + id + "/sync", json::object()).status, 202);
+  EXPECT_EQ(ask("PATCH", "/v1/integrations/" + id, {{"name", "x"}}).status, 403);
+}
+
+}  // namespace
+}  // namespace tomada::serve
