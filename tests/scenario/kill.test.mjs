@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { FakeProvider, acme, allRecords, connect, seeded, signal, startSync, syncEnd } from './support.mjs';
+import { FakeProvider, acme, allRecords, connect, seeded, signal, startSync, syncEnd, within } from './support.mjs';
 
 const SYNCS = 5;
 const KILLS_EACH = 4;
-const PAGES = 40;
-const PAGE_SIZE = 50;
+const PAGES = 80;
+const PAGE_SIZE = 25;
+// Half of a kill's share of the pages, so that the fourth one still lands inside the sync.
+const PAGES_BEFORE_KILL = PAGES / KILLS_EACH / 2;
 
 test('kill -9 at 20 random moments of a sync: nothing lost, nothing doubled', async (t) => {
   const seed = Number(process.env.TOMADA_SEED ?? 20260101);
@@ -40,17 +42,17 @@ test('kill -9 at 20 random moments of a sync: nothing lost, nothing doubled', as
       if (--stop_at === 0) asked.raise();
       return undefined;
     };
-    stop_at = 1 + random(PAGES / KILLS_EACH - 2);
+    stop_at = 1 + random(PAGES_BEFORE_KILL);
     await startSync(host, key, integration);
     for (let kill = 0; kill < KILLS_EACH; ++kill) {
-      await asked.raised;
+      await within(asked.raised, `kill ${kills + 1} of seed ${seed}`);
       // Somewhere between the request, its answer, the commit and the next request.
-      await new Promise((resolve) => setTimeout(resolve, random(8)));
+      await new Promise((resolve) => setTimeout(resolve, random(4)));
       await host.kill();
       ++kills;
       asked = signal();
       first_after_start = true;
-      stop_at = kill + 1 < KILLS_EACH ? 1 + random(PAGES / KILLS_EACH - 2) : 0;
+      stop_at = kill + 1 < KILLS_EACH ? 1 + random(PAGES_BEFORE_KILL) : 0;
       await host.launch();
     }
     const end = await syncEnd(host, key, integration);
@@ -75,6 +77,9 @@ test('kill -9 at 20 random moments of a sync: nothing lost, nothing doubled', as
         provider.remove(id);
         deleted.add(id);
         changes.set(id, changes.get(id) + 1);
+        const successor = `${id}-${run}`;
+        provider.set(successor, 'Item that took its place');
+        changes.set(successor, 1);
       } else if (fate < 4) {
         provider.set(id, `Item changed for run ${run + 1}`);
         changes.set(id, changes.get(id) + 1);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { FakeProvider, acme, allRecords, connect, signal, startSync, syncEnd } from './support.mjs';
+import { FakeProvider, acme, allRecords, connect, signal, startSync, syncEnd, within } from './support.mjs';
 
 for (const name of ['SIGTERM', 'SIGINT']) {
   test(`${name} in a sync stops with code 0, and the run goes on after the restart`, async (t) => {
@@ -18,7 +18,7 @@ for (const name of ['SIGTERM', 'SIGINT']) {
       return 'silence';
     };
     await startSync(host, key, id);
-    await asked.raised;
+    await within(asked.raised, 'the fifth page');
     assert.equal(await host.stop(name), 0);
 
     await host.launch();

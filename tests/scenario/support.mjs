@@ -118,6 +118,15 @@ export function signal() {
   return { raise, raised };
 }
 
+// The promise, or an error when it takes too long.
+export function within(promise, what, seconds = 60) {
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${seconds} s in vain for ${what}`)), seconds * 1000);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 // Small and seeded, so that a failure can be played again (mulberry32).
 export function seeded(seed) {
   let state = seed >>> 0;
