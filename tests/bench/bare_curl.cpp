@@ -167,7 +167,11 @@ BareCurl::BareCurl(std::string url, std::string authorization, std::size_t concu
     curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 30'000L);
+    // The same request on the wire as the host's.
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, impl_->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "Tomada/" TOMADA_VERSION);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request.get());
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Impl::on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request.get());

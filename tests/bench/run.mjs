@@ -64,7 +64,7 @@ const benches = {
     const folder = temporaryFolder();
     const nginx = await Nginx.start(folder, 'location = /small { return 200 \'{"id":"1","name":"a small answer"}\'; }');
     try {
-      const m = await run('http_bench', nginx.url, 9, 32_000, 64);
+      const m = await run('http_bench', nginx.url, 61, 6_400, 64);
       row('http call of a plugin, CPU of the client', `${round(m.plugin_cpu_us, 1)} us`, `bare libcurl ${round(m.bare_cpu_us, 1)} us`,
         m.ratio, '≤ 1.3', m.ratio <= 1.3);
       row('— requests/s, 64 at once', round(m.plugin_requests_per_second), `bare libcurl ${round(m.bare_requests_per_second)}`,
