@@ -79,9 +79,11 @@ class Host final {
 
   ~Host() { stop(); }
 
-  /// Work begins: what an earlier process had in hand comes first.
-  Result<void> start() {
-    loops_.start();
+  /// Requests can be answered from now on.
+  void start() { loops_.start(); }
+
+  /// Jobs run from now on; what an earlier process had in hand comes first.
+  Result<void> start_jobs() {
     TOMADA_TRY_ASSIGN(const std::int64_t released_count, in_task([this](runtime::Task& task) {
                         return store_->jobs().release_all(task, clock_.unix_ms());
                       }));
@@ -156,7 +158,8 @@ class LocalControl final : public cli::Control {
 
 Result<std::unique_ptr<cli::Control>> open_local(const settings::Settings& settings) {
   TOMADA_TRY_ASSIGN(auto host, Host::open(settings));
-  TOMADA_TRY(host->start());
+  host->start();
+  TOMADA_TRY(host->start_jobs());
   return std::unique_ptr<cli::Control>(std::make_unique<LocalControl>(std::move(host)));
 }
 
@@ -186,9 +189,10 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
                         .connections_max = static_cast<std::size_t>(settings.api.connections_max),
                         .idle_timeout = milliseconds(settings.api.idle_timeout_ms),
                         .request_timeout = milliseconds(settings.api.request_timeout_ms)});
-  TOMADA_TRY(host->start());
+  host->start();
   Result<void> listening = server.listen(address);
   if (listening.has_value()) listening = server.listen_control(fs::path(settings.data_dir) / "control.sock");
+  if (listening.has_value()) listening = host->start_jobs();
   if (listening.has_value()) {
     spdlog::info("tomada {} listens on http://{} (data in {})", TOMADA_VERSION, server.address(), settings.data_dir);
     int received = 0;
@@ -204,6 +208,7 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
 }  // namespace tomada
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that closes is an error of that write, not the end of the host
   tomada::abi::register_service(TOMADA_CRYPTO_ID, &tomada::service::crypto_table());
   return tomada::cli::run(argc, argv, {.serve = tomada::serve_until_signal, .open_local = tomada::open_local});
 }

@@ -1,7 +1,7 @@
 #include "host/abi/manifest.hpp"
 
-#include "host/abi/json_depth.hpp"
 #include "host/abi/manifest_reader.hpp"
+#include "host/base/json_depth.hpp"
 
 #include <tomada/plugin.h>
 

@@ -1,6 +1,7 @@
 // JSON Schema (draft 4) by RapidJSON's validator; the only file that sees RapidJSON.
-#include "host/abi/json_depth.hpp"
 #include "host/abi/manifest.hpp"
+
+#include "host/base/json_depth.hpp"
 
 #include <stdexcept>
 

@@ -1,31 +1,15 @@
 // The API of a host as one object: requests in, answers out. main() puts a server or the commands before it.
 #pragma once
 
-#include "host/credentials/vault.hpp"
-#include "host/plugin/registry.hpp"
-#include "host/runtime/clock.hpp"
-#include "host/runtime/metrics.hpp"
 #include "host/runtime/task.hpp"
 #include "host/serve/message.hpp"
-#include "host/settings/settings.hpp"
-#include "host/store/store.hpp"
-#include "host/sync/engine.hpp"
+#include "host/serve/parts.hpp"
 
 #include <memory>
 
 namespace tomada::serve {
 
-/// The parts of the host that the API works with. All outlive it.
-struct Parts {
-  const settings::Settings& settings;
-  store::Store& store;
-  credentials::Vault& vault;
-  const plugin::Registry& registry;
-  sync::Engine& syncs;
-  runtime::Metrics& metrics;
-  const runtime::Clock& clock;
-  runtime::SteadyTime started_at;
-};
+class Router;
 
 /// Any loop may ask.
 class Api {
@@ -37,8 +21,7 @@ class Api {
   Answer answer(runtime::Task& task, const Request& request) const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Router> router_;
 };
 
 }  // namespace tomada::serve

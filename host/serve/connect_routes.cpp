@@ -14,7 +14,7 @@ using nlohmann::ordered_json;
 using runtime::Task;
 
 /// {ok, latency_ms, detail, error_code?}. A plugin that cannot be asked is an answer too: what failed is in it.
-ordered_json test(Task& task, const RouteParts& parts, const store::Integration& integration) {
+ordered_json test(Task& task, const Parts& parts, const store::Integration& integration) {
   const auto outcome = parts.syncing.test_connection(task, integration);
   ordered_json view;
   view["ok"] = outcome.has_value() && outcome->ok;
@@ -29,7 +29,7 @@ ordered_json test(Task& task, const RouteParts& parts, const store::Integration&
 }
 
 /// {id} is a provider's id that this tenant has no integration of: nothing. Otherwise what find_integration says.
-Outcome<std::optional<store::Integration>> find_or_none(Task& task, const RouteParts& parts, const Call& call) {
+Outcome<std::optional<store::Integration>> find_or_none(Task& task, const Parts& parts, const Call& call) {
   const std::string& id = call.params[0];
   if (!is_uuid(id)) {
     TOMADA_TRY_ASSIGN(const auto found, parts.store.integrations().find_by_provider(task, call.principal.tenant_id, id));
@@ -40,7 +40,7 @@ Outcome<std::optional<store::Integration>> find_or_none(Task& task, const RouteP
   return std::optional(*std::move(found));
 }
 
-Answer connect(Task& task, const RouteParts& parts, const Call& call) {
+Answer connect(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials"}));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
@@ -84,7 +84,7 @@ Answer connect(Task& task, const RouteParts& parts, const Call& call) {
 
 }  // namespace
 
-void add_connect_routes(Router& router, const RouteParts& parts) {
+void add_connect_routes(Router& router, const Parts& parts) {
   router.add("POST", "/v1/integrations/{id}/connect", Access::admin,
              [parts](Task& task, const Call& call) { return connect(task, parts, call); });
   router.add("POST", "/v1/integrations/{id}/test", Access::operator_, [parts](Task& task, const Call& call) -> Answer {

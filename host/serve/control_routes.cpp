@@ -24,7 +24,7 @@ bool is_tenant_name(std::string_view name) {
          });
 }
 
-Answer create_tenant(Task& task, const RouteParts& parts, const Call& call) {
+Answer create_tenant(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name"}));
   TOMADA_TRY_ASSIGN(const std::string name, body.required_text("name"));
   if (!is_tenant_name(name)) return field_problem("name", "must be 1 to 64 letters, digits, '-', '_' or '.', not beginning with '-'");
@@ -36,14 +36,14 @@ Answer create_tenant(Task& task, const RouteParts& parts, const Call& call) {
   return json_answer(201, {{"id", tenant.tenant_id}, {"name", tenant.name}});
 }
 
-Answer list_tenants(Task& task, const RouteParts& parts, const Call&) {
+Answer list_tenants(Task& task, const Parts& parts, const Call&) {
   TOMADA_TRY_ASSIGN(const auto tenants, parts.store.tenants().list(task));
   auto views = ordered_json::array();
   for (const store::Tenant& tenant : tenants) views.push_back({{"id", tenant.tenant_id}, {"name", tenant.name}});
   return json_answer(200, {{"tenants", std::move(views)}});
 }
 
-Answer create_key(Task& task, const RouteParts& parts, const Call& call) {
+Answer create_key(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant", "role"}));
   TOMADA_TRY_ASSIGN(const std::string tenant, body.required_text("tenant"));
   TOMADA_TRY_ASSIGN(const std::string role, body.required_text("role"));
@@ -51,7 +51,7 @@ Answer create_key(Task& task, const RouteParts& parts, const Call& call) {
   return json_answer(201, {{"key", key.expose_secret()}, {"tenant", tenant}, {"role", role}});
 }
 
-Answer allow_plugin(Task& task, const RouteParts& parts, const Call& call) {
+Answer allow_plugin(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant"}));
   TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
   const std::string& id = call.params[0];
@@ -67,7 +67,7 @@ Answer allow_plugin(Task& task, const RouteParts& parts, const Call& call) {
   return json_answer(200, {{"plugin", id}, {"tenant", name}, {"allowed", true}});
 }
 
-Answer list_plugins(Task&, const RouteParts& parts, const Call&) {
+Answer list_plugins(Task&, const Parts& parts, const Call&) {
   auto views = ordered_json::array();
   for (const plugin::Entry& entry : parts.registry.entries()) {
     auto refusals = ordered_json::array();
@@ -86,8 +86,8 @@ Answer list_plugins(Task&, const RouteParts& parts, const Call&) {
 
 }  // namespace
 
-void add_control_routes(Router& router, const RouteParts& parts) {
-  const auto with = [parts](Answer (*handler)(Task&, const RouteParts&, const Call&)) {
+void add_control_routes(Router& router, const Parts& parts) {
+  const auto with = [parts](Answer (*handler)(Task&, const Parts&, const Call&)) {
     return [parts, handler](Task& task, const Call& call) { return handler(task, parts, call); };
   };
   router.add("GET", "/control/tenants", Access::host, with(list_tenants));

@@ -11,7 +11,7 @@ namespace {
 using nlohmann::ordered_json;
 using runtime::Task;
 
-Answer health(Task& task, const RouteParts& parts) {
+Answer health(Task& task, const Parts& parts) {
   const auto pinged = parts.store.ping(task);
   bool degraded = false;
   ordered_json checks;
@@ -53,7 +53,7 @@ Answer health(Task& task, const RouteParts& parts) {
 
 }  // namespace
 
-void add_health_routes(Router& router, const RouteParts& parts) {
+void add_health_routes(Router& router, const Parts& parts) {
   router.add("GET", "/health", Access::everyone, [parts](Task& task, const Call&) { return health(task, parts); });
   router.add("GET", "/health/live", Access::everyone,
              [](Task&, const Call&) { return json_answer(200, {{"status", "alive"}}); });

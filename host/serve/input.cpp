@@ -1,6 +1,7 @@
 #include "host/serve/input.hpp"
 
 #include "host/base/encoding.hpp"
+#include "host/base/json_depth.hpp"
 #include "host/serve/problem.hpp"
 
 #include <algorithm>
@@ -19,33 +20,13 @@ bool contains(std::initializer_list<std::string_view> words, std::string_view wo
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// Counts brackets outside of texts; right for valid JSON, and invalid JSON fails later anyway.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_text = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_text) {
-      if (c == '\\') ++i;
-      if (c == '"') in_text = false;
-    } else if (c == '"') {
-      in_text = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > k_json_depth_max) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 Outcome<Body> Body::parse(const Request& request, std::initializer_list<std::string_view> known) {
   Body body;
   body.document_ = nlohmann::json::object();
   if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return body;
-  if (is_too_deep(request.body))
+  if (!is_json_depth_fine(request.body))
     return problem(400, Errc::invalid_data, "the body is nested deeper than " + std::to_string(k_json_depth_max) + " levels");
   try {
     body.document_ = nlohmann::json::parse(request.body);

@@ -15,8 +15,6 @@
 
 namespace tomada::serve {
 
-/// Deeper JSON is refused before it is parsed: some of its walkers recurse on a task's stack.
-inline constexpr std::size_t k_json_depth_max = 64;
 inline constexpr std::size_t k_name_chars_max = 200;
 
 /// The body as a JSON object. An empty body is an empty object.

@@ -13,7 +13,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 using runtime::Task;
 
-Answer list(Task& task, const RouteParts& parts, const Call& call) {
+Answer list(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {"cursor", "limit"}));
   TOMADA_TRY_ASSIGN(const std::size_t limit, query.limit(k_page_default, k_page_max));
   const std::string after = query.text("cursor");
@@ -29,7 +29,7 @@ Answer list(Task& task, const RouteParts& parts, const Call& call) {
   return json_answer(200, document);
 }
 
-Answer create(Task& task, const RouteParts& parts, const Call& call) {
+Answer create(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"provider", "name", "config", "credentials"}));
   TOMADA_TRY_ASSIGN(const std::string provider, body.required_text("provider"));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
@@ -56,13 +56,13 @@ Answer create(Task& task, const RouteParts& parts, const Call& call) {
   return answer;
 }
 
-Answer read(Task& task, const RouteParts& parts, const Call& call) {
+Answer read(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto integration, find_integration(task, parts, call.principal, call.params[0]));
   TOMADA_TRY_ASSIGN(const auto view, details(task, parts, integration));
   return json_answer(200, view);
 }
 
-Answer change(Task& task, const RouteParts& parts, const Call& call) {
+Answer change(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "is_enabled"}));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
@@ -87,7 +87,7 @@ Answer change(Task& task, const RouteParts& parts, const Call& call) {
   return json_answer(200, view);
 }
 
-Answer remove(Task& task, const RouteParts& parts, const Call& call) {
+Answer remove(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto integration, find_integration(task, parts, call.principal, call.params[0]));
   TOMADA_TRY(parts.store.integrations().remove(task, integration.tenant_id, integration.config_id));
   return {204, "application/json", ""};
@@ -95,8 +95,8 @@ Answer remove(Task& task, const RouteParts& parts, const Call& call) {
 
 }  // namespace
 
-void add_integration_routes(Router& router, const RouteParts& parts) {
-  const auto with = [parts](Answer (*handler)(Task&, const RouteParts&, const Call&)) {
+void add_integration_routes(Router& router, const Parts& parts) {
+  const auto with = [parts](Answer (*handler)(Task&, const Parts&, const Call&)) {
     return [parts, handler](Task& task, const Call& call) { return handler(task, parts, call); };
   };
   router.add("GET", "/v1/integrations", Access::viewer, with(list));

@@ -9,7 +9,7 @@ namespace tomada::serve {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-Outcome<store::Integration> find_integration(runtime::Task& task, const RouteParts& parts,
+Outcome<store::Integration> find_integration(runtime::Task& task, const Parts& parts,
                                              const access::Principal& principal, std::string_view id) {
   if (is_uuid(id)) {
     TOMADA_TRY_ASSIGN(auto found, parts.store.integrations().find(task, principal.tenant_id, id));
@@ -25,7 +25,7 @@ Outcome<store::Integration> find_integration(runtime::Task& task, const RoutePar
                  "there are " + std::to_string(found.size()) + " integrations of " + std::string(id) + "; use the id of one", ids);
 }
 
-Result<std::optional<store::Sync>> last_sync(runtime::Task& task, const RouteParts& parts,
+Result<std::optional<store::Sync>> last_sync(runtime::Task& task, const Parts& parts,
                                              const store::Integration& integration) {
   TOMADA_TRY_ASSIGN(auto syncs, parts.store.syncs().list(task, integration.tenant_id, integration.config_id, "", "", 1));
   std::optional<store::Sync> newest;
@@ -43,7 +43,7 @@ ordered_json time_or_null(std::optional<std::int64_t> unix_ms) {
   return unix_ms && *unix_ms > 0 ? ordered_json(format_time(*unix_ms)) : ordered_json(nullptr);
 }
 
-Outcome<ordered_json> summary(runtime::Task& task, const RouteParts& parts, const store::Integration& integration) {
+Outcome<ordered_json> summary(runtime::Task& task, const Parts& parts, const store::Integration& integration) {
   TOMADA_TRY_ASSIGN(const auto sync, last_sync(task, parts, integration));
   ordered_json view;
   view["id"] = integration.config_id;
@@ -55,7 +55,7 @@ Outcome<ordered_json> summary(runtime::Task& task, const RouteParts& parts, cons
   return view;
 }
 
-Outcome<ordered_json> details(runtime::Task& task, const RouteParts& parts, const store::Integration& integration) {
+Outcome<ordered_json> details(runtime::Task& task, const Parts& parts, const store::Integration& integration) {
   auto view = summary(task, parts, integration);
   if (view.has_error()) return view;
   auto& document = *view;
@@ -68,7 +68,7 @@ Outcome<ordered_json> details(runtime::Task& task, const RouteParts& parts, cons
   return view;
 }
 
-Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const RouteParts& parts, std::string_view provider) {
+Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view provider) {
   if (const plugin::Entry* entry = parts.registry.find(provider)) return entry->manifest;
   std::string available;
   for (const plugin::Entry& entry : parts.registry.entries())
@@ -77,7 +77,7 @@ Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const RouteParts& pa
                                        (available.empty() ? "none (is the plugin directory right?)" : available));
 }
 
-std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const RouteParts& parts,
+std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const Parts& parts,
                                             const access::Principal& principal, std::string_view provider) {
   const auto allowed = parts.store.tenants().is_plugin_allowed(task, principal.tenant_id, provider);
   if (allowed.has_error()) return Answer(allowed.error());
@@ -95,7 +95,7 @@ std::optional<Answer> set_config(const abi::Manifest& manifest, const json& conf
   return std::nullopt;
 }
 
-std::optional<Answer> set_credentials(runtime::Task& task, const RouteParts& parts, const abi::Manifest& manifest,
+std::optional<Answer> set_credentials(runtime::Task& task, const Parts& parts, const abi::Manifest& manifest,
                                       const json& credentials, store::Integration& integration) {
   if (auto checked = abi::check_schema(manifest.credentials_schema, credentials, "credentials"); checked.has_error())
     return field_problem(checked.error());

@@ -15,31 +15,31 @@ namespace tomada::serve {
 
 /// `id` is an integration's id, or a provider's when the tenant has exactly one integration of it. Otherwise the 404,
 /// or the 409 that names the ids.
-Outcome<store::Integration> find_integration(runtime::Task& task, const RouteParts& parts,
+Outcome<store::Integration> find_integration(runtime::Task& task, const Parts& parts,
                                              const access::Principal& principal, std::string_view id);
 
 /// The newest sync, if any.
-Result<std::optional<store::Sync>> last_sync(runtime::Task& task, const RouteParts& parts,
+Result<std::optional<store::Sync>> last_sync(runtime::Task& task, const Parts& parts,
                                              const store::Integration& integration);
 /// connected | syncing | created | error | disabled | reconnect_needed
 std::string status_word(const store::Integration& integration, const std::optional<store::Sync>& sync);
 
 /// {id, name, provider, status, lastSync, health}: the users' shape.
-Outcome<nlohmann::ordered_json> summary(runtime::Task& task, const RouteParts& parts, const store::Integration& integration);
+Outcome<nlohmann::ordered_json> summary(runtime::Task& task, const Parts& parts, const store::Integration& integration);
 /// The same with config and times; never with credentials.
-Outcome<nlohmann::ordered_json> details(runtime::Task& task, const RouteParts& parts, const store::Integration& integration);
+Outcome<nlohmann::ordered_json> details(runtime::Task& task, const Parts& parts, const store::Integration& integration);
 
 /// 422 that names the providers there are.
-Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const RouteParts& parts, std::string_view provider);
+Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view provider);
 /// 403 that says how the operator allows it.
-std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const RouteParts& parts,
+std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const Parts& parts,
                                             const access::Principal& principal, std::string_view provider);
 
 /// Checks `config` against the manifest and puts it into `integration`.
 std::optional<Answer> set_config(const abi::Manifest& manifest, const nlohmann::json& config,
                                  store::Integration& integration);
 /// Checks and seals `credentials` into `integration`.
-std::optional<Answer> set_credentials(runtime::Task& task, const RouteParts& parts, const abi::Manifest& manifest,
+std::optional<Answer> set_credentials(runtime::Task& task, const Parts& parts, const abi::Manifest& manifest,
                                       const nlohmann::json& credentials, store::Integration& integration);
 
 /// A time as text, or null for none.

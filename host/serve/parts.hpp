@@ -1,4 +1,4 @@
-// What the routes work with. Private to serve/; main() hands over serve::Parts (api.hpp).
+// What the API works with: the parts of the host, handed over by main().
 #pragma once
 
 #include "host/credentials/vault.hpp"
@@ -7,29 +7,17 @@
 #include "host/runtime/metrics.hpp"
 #include "host/settings/settings.hpp"
 #include "host/store/store.hpp"
-#include "host/sync/engine.hpp"
-
-#include <string_view>
+#include "host/sync/syncing.hpp"
 
 namespace tomada::serve {
 
-/// What the routes ask of sync/, cut as an interface so that a test can answer for it.
-class Syncing {
- public:
-  virtual ~Syncing() = default;
-  virtual Result<std::string> enqueue(runtime::Task& task, const store::Integration& integration, std::string_view type,
-                                      std::string_view mode) = 0;
-  virtual Result<sync::Engine::TestOutcome> test_connection(runtime::Task& task,
-                                                            const store::Integration& integration) = 0;
-};
-
-/// All of it outlives the router.
-struct RouteParts {
+/// All of it outlives the API.
+struct Parts {
   const settings::Settings& settings;
   store::Store& store;
   credentials::Vault& vault;
   const plugin::Registry& registry;
-  Syncing& syncing;
+  sync::Syncing& syncing;
   runtime::Metrics& metrics;
   const runtime::Clock& clock;
   runtime::SteadyTime started_at;

@@ -35,7 +35,7 @@ ordered_json plugin_view(const plugin::Entry& entry, bool allowed) {
 
 }  // namespace
 
-void add_plugin_routes(Router& router, const RouteParts& parts) {
+void add_plugin_routes(Router& router, const Parts& parts) {
   router.add("GET", "/v1/plugins", Access::viewer, [parts](runtime::Task& task, const Call& call) -> Answer {
     TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {}));
     TOMADA_TRY_ASSIGN(const auto allowed, parts.store.tenants().allowed_plugins(task, call.principal.tenant_id));

@@ -47,7 +47,7 @@ void append(std::string& out, const store::StoredRecord& record) {
   out += R"(,"version":)" + std::to_string(record.version) + "}";
 }
 
-Answer list(Task& task, const RouteParts& parts, const Call& call) {
+Answer list(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {"entity", "cursor", "limit"}));
   TOMADA_TRY_ASSIGN(const std::size_t limit, query.limit(k_page_default, k_page_max));
   TOMADA_TRY_ASSIGN(std::int64_t sequence, read_cursor(query.text("cursor")));
@@ -75,7 +75,7 @@ Answer list(Task& task, const RouteParts& parts, const Call& call) {
 
 }  // namespace
 
-void add_record_routes(Router& router, const RouteParts& parts) {
+void add_record_routes(Router& router, const Parts& parts) {
   router.add("GET", "/v1/integrations/{id}/records", Access::viewer,
              [parts](Task& task, const Call& call) { return list(task, parts, call); });
 }

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view k_tenant_header = "X-Tomada-Tenant";
 
-Outcome<access::Principal> authenticate(runtime::Task& task, const RouteParts& parts, const Request& request) {
+Outcome<access::Principal> authenticate(runtime::Task& task, const Parts& parts, const Request& request) {
   if (request.origin == Origin::control) {
     const std::string name(request.header(k_tenant_header));
     if (name.empty()) return problem(400, Errc::invalid_data, "name the tenant in the header X-Tomada-Tenant");
@@ -25,7 +25,7 @@ Outcome<access::Principal> authenticate(runtime::Task& task, const RouteParts& p
 
 }  // namespace
 
-std::unique_ptr<Router> make_router(const RouteParts& parts) {
+std::unique_ptr<Router> make_router(const Parts& parts) {
   auto router = std::make_unique<Router>(
       [parts](runtime::Task& task, const Request& request) { return authenticate(task, parts, request); }, parts.metrics);
   add_plugin_routes(*router, parts);

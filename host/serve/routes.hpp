@@ -15,14 +15,14 @@ inline constexpr std::size_t k_records_bytes_max = 8 * 1024 * 1024;
 inline constexpr std::size_t k_queue_degraded_count = 5'000;  // waiting jobs; the users' alert rule
 
 /// `parts` is copied; what it refers to outlives the router.
-std::unique_ptr<Router> make_router(const RouteParts& parts);
+std::unique_ptr<Router> make_router(const Parts& parts);
 
-void add_plugin_routes(Router& router, const RouteParts& parts);
-void add_integration_routes(Router& router, const RouteParts& parts);
-void add_connect_routes(Router& router, const RouteParts& parts);
-void add_sync_routes(Router& router, const RouteParts& parts);
-void add_record_routes(Router& router, const RouteParts& parts);
-void add_health_routes(Router& router, const RouteParts& parts);
-void add_control_routes(Router& router, const RouteParts& parts);
+void add_plugin_routes(Router& router, const Parts& parts);
+void add_integration_routes(Router& router, const Parts& parts);
+void add_connect_routes(Router& router, const Parts& parts);
+void add_sync_routes(Router& router, const Parts& parts);
+void add_record_routes(Router& router, const Parts& parts);
+void add_health_routes(Router& router, const Parts& parts);
+void add_control_routes(Router& router, const Parts& parts);
 
 }  // namespace tomada::serve

@@ -18,7 +18,7 @@ using runtime::Task;
 
 constexpr std::array<std::string_view, 5> k_statuses{"pending", "processing", "completed", "failed", "partial"};
 
-Answer start(Task& task, const RouteParts& parts, const Call& call) {
+Answer start(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"type", "mode"}));
   TOMADA_TRY_ASSIGN(const auto type, body.text("type"));
   TOMADA_TRY_ASSIGN(const auto mode, body.text("mode"));
@@ -30,7 +30,7 @@ Answer start(Task& task, const RouteParts& parts, const Call& call) {
   return answer;
 }
 
-Answer status(Task& task, const RouteParts& parts, const Call& call, bool in_full) {
+Answer status(Task& task, const Parts& parts, const Call& call, bool in_full) {
   TOMADA_TRY_ASSIGN(const auto integration, find_integration(task, parts, call.principal, call.params[0]));
   TOMADA_TRY_ASSIGN(const auto sync, last_sync(task, parts, integration));
   ordered_json view;
@@ -43,7 +43,7 @@ Answer status(Task& task, const RouteParts& parts, const Call& call, bool in_ful
   return json_answer(200, view);
 }
 
-Answer logs(Task& task, const RouteParts& parts, const Call& call) {
+Answer logs(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {"filter", "status", "limit", "cursor"}));
   TOMADA_TRY_ASSIGN(const std::size_t limit, query.limit(k_page_default, k_page_max));
   // "filter" is the users' word for it.
@@ -63,7 +63,7 @@ Answer logs(Task& task, const RouteParts& parts, const Call& call) {
 
 }  // namespace
 
-void add_sync_routes(Router& router, const RouteParts& parts) {
+void add_sync_routes(Router& router, const Parts& parts) {
   router.add("POST", "/v1/integrations/{id}/sync", Access::operator_,
              [parts](Task& task, const Call& call) { return start(task, parts, call); });
   router.add("GET", "/v1/integrations/{id}/status", Access::viewer,

@@ -3,6 +3,7 @@
 
 #include "host/abi/manifest.hpp"
 #include "host/base/result.hpp"
+#include "host/http/url.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -23,15 +24,8 @@ class AllowedHosts {
   [[nodiscard]] Result<void> check(std::string_view url) const;
 
  private:
-  struct Origin {
-    std::string scheme;
-    std::string host;
-    std::string port;
-  };
-  static Result<Origin> origin_of(std::string_view url);
-
   std::vector<std::string> hosts_;  // lower case; "*.example.com" stands for everything below it
-  std::vector<Origin> origins_;
+  std::vector<http::Url> origins_;
 };
 
 }  // namespace tomada::service

@@ -1,6 +1,7 @@
 #include "host/service/record_page.hpp"
 
 #include "host/base/encoding.hpp"
+#include "host/base/json_depth.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -37,6 +38,7 @@ Result<void> RecordPage::upsert(std::string_view entity, const abi::RecordView& 
   const std::string named = "record \"" + std::string(record.external_id.substr(0, 128)) + "\": ";
   if (record.data_json.size() > k_record_bytes_max) return refuse(named + "data is larger than 1 MiB");
   if (!is_utf8(record.data_json)) return refuse(named + "data is not UTF-8");
+  if (!is_json_depth_fine(record.data_json)) return refuse(named + "data is nested deeper than 64 levels");
   const auto data = nlohmann::json::parse(record.data_json, nullptr, false);
   if (!data.is_object()) return refuse(named + "data is not a JSON object");
   store::RecordChange change{.entity = std::string(entity),

@@ -79,7 +79,7 @@ Result<std::string> Engine::enqueue(runtime::Task& task, const store::Integratio
   return sync.sync_id;
 }
 
-Result<Engine::TestOutcome> Engine::test_connection(runtime::Task& task, const store::Integration& integration) {
+Result<TestOutcome> Engine::test_connection(runtime::Task& task, const store::Integration& integration) {
   const plugin::Entry* entry = registry_.find(integration.provider_name);
   if (entry == nullptr)
     return fail(Errc::not_found, "the plugin \"" + integration.provider_name + "\" is not available on this host");

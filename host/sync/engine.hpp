@@ -8,6 +8,7 @@
 #include "host/runtime/metrics.hpp"
 #include "host/service/call_services.hpp"
 #include "host/store/store.hpp"
+#include "host/sync/syncing.hpp"
 
 #include <memory>
 #include <string>
@@ -20,20 +21,14 @@ struct Limits {
 };
 
 /// Any loop.
-class Engine {
+class Engine final : public Syncing {
  public:
   Engine(store::Store& store, plugin::Registry& registry, plugin::Calls& calls, service::Environment& environment,
          jobs::Runner& runner, runtime::Metrics& metrics, Limits limits);
 
-  /// Queues a run. `type` is an entity of the manifest, or empty for all; `mode` "full" or "incremental".
-  /// INVALID_DATA: unknown type or mode, with the ones that exist. CONFLICT: one is running already (its id is named).
-  /// FORBIDDEN: the integration is disabled.
   Result<std::string> enqueue(runtime::Task& task, const store::Integration& integration, std::string_view type,
-                              std::string_view mode);
-
-  /// The plugin's test_connection, and the integration's health after it.
-  struct TestOutcome { bool ok{}; std::chrono::milliseconds latency{}; std::string detail; std::string error_code; };
-  Result<TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration);
+                              std::string_view mode) override;
+  Result<TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration) override;
 
   /// The handler for jobs of kind "sync".
   store::JobOutcome run(runtime::Task& task, const store::Job& job);

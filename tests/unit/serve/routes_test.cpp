@@ -20,7 +20,7 @@ using testing::HasSubstr;
 using testing::Not;
 namespace fs = std::filesystem;
 
-class PlayedSyncing final : public Syncing {
+class PlayedSyncing final : public sync::Syncing {
  public:
   explicit PlayedSyncing(store::Store& store) : store_(store) {}
   bool ok{true};
@@ -36,10 +36,10 @@ class PlayedSyncing final : public Syncing {
     TOMADA_TRY(store_.syncs().enqueue(task, sync, make_uuid_v7(task.clock().wall())));
     return sync.sync_id;
   }
-  Result<sync::Engine::TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration) override {
+  Result<sync::TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration) override {
     TOMADA_TRY(store_.integrations().set_health(task, integration.tenant_id, integration.config_id, ok ? "healthy" : "unhealthy",
                                                 ok ? "connected" : "reconnect_needed"));
-    return sync::Engine::TestOutcome{ok, std::chrono::milliseconds(12), ok ? "fine" : "wrong token", ok ? "" : "unauthenticated"};
+    return sync::TestOutcome{ok, std::chrono::milliseconds(12), ok ? "fine" : "wrong token", ok ? "" : "unauthenticated"};
   }
 
  private:

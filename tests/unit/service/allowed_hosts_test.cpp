@@ -18,6 +18,7 @@ TEST(AllowedHosts, AllowsWhatTheManifestNamesOverHttpsOnly) {
   EXPECT_TRUE(allowed.check("https://API.Stripe.com./v1").has_value());
   EXPECT_TRUE(allowed.check("https://b.s3.eu-west-1.amazonaws.com/").has_value());
   EXPECT_EQ(allowed.check("http://api.stripe.com/").error().code, Errc::forbidden);
+  EXPECT_EQ(allowed.check("https://api.stripe.com:8443/").error().code, Errc::forbidden);
   EXPECT_EQ(allowed.check("https://evil.com/").error().code, Errc::forbidden);
   EXPECT_EQ(allowed.check("https://amazonaws.com.evil.com/").error().code, Errc::forbidden);
   EXPECT_EQ(allowed.check("https://evilamazonaws.com/").error().code, Errc::forbidden);

@@ -29,9 +29,11 @@ TEST_F(RecordPageTest, RefusesAndCountsWhatIsNotARecord) {
   EXPECT_EQ(page.upsert("contact", {std::string(1025, 'x'), "{}"}).error().code, Errc::invalid_data);
   EXPECT_EQ(page.upsert("contact", {"1", "{\"a\":\"" + std::string(k_record_bytes_max, 'x') + "\"}"}).error().code,
             Errc::invalid_data);
+  EXPECT_EQ(page.upsert("contact", {"1", "{\"a\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}"}).error().code,
+            Errc::invalid_data);
   ASSERT_TRUE(page.upsert("contact", {"2", "{}"}).has_value());
   const store::Page taken = page.take(0);
-  EXPECT_EQ(taken.rejected_count, 8);
+  EXPECT_EQ(taken.rejected_count, 9);
   EXPECT_EQ(taken.changes.size(), 1u);
 }
 

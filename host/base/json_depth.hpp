@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace tomada::abi {
+namespace tomada {
 
 inline constexpr std::size_t k_json_depth_max = 64;
 
@@ -28,4 +28,4 @@ constexpr bool is_json_depth_fine(std::string_view text) {
   return true;
 }
 
-}  // namespace tomada::abi
+}  // namespace tomada
