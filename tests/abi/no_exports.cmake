@@ -1,5 +1,5 @@
 # Fails when FILE defines dynamic symbols of its own. Copies of libstdc++'s data (made by the linker for a program that
-# refers to them) and the symbols that every program has are not ours.
+# refers to them), such copies of other libraries' vtables and type infos, and what every program has are not ours.
 execute_process(COMMAND ${NM} -D --defined-only ${FILE} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "nm failed on ${FILE}")
@@ -7,6 +7,9 @@ endif()
 string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
 set(exported "")
 foreach(line IN LISTS lines)
+  if(line MATCHES " B _ZT[ISV]")
+    continue()
+  endif()
   string(REGEX REPLACE "^[0-9a-f]* *[A-Za-z] " "" name "${line}")
   if(name MATCHES "@" OR name MATCHES "^(_IO_stdin_used|__bss_start|_edata|_end|__data_start|data_start|_start|_init|_fini|main|stdin|stdout|stderr|environ|__environ)$"
      OR name MATCHES "^_?_?(asan|tsan|ubsan|sanitizer|interceptor|odr_asan|lsan)")
