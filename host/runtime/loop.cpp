@@ -5,11 +5,24 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 namespace tomada::runtime {
 
+namespace {
+
+// Tasks that make each other ready go on this many times before the loop looks at sockets and other threads again: one
+// look costs more than a resumption.
+constexpr int k_ready_rounds_max = 16;
+
+}  // namespace
+
 struct Loop::Tasks {
+  using Ready = boost::intrusive::list<
+      Task, boost::intrusive::member_hook<Task, boost::intrusive::list_member_hook<>, &Task::ready_>,
+      boost::intrusive::constant_time_size<false>>;
   boost::intrusive::list<Task, boost::intrusive::constant_time_size<false>> list;
+  Ready ready;
 };
 
 void Timer::start(Loop& loop, SteadyTime due) {
@@ -64,6 +77,26 @@ void Loop::enter(Task& task) {
 void Loop::leave(Task& task) {
   tasks_->list.erase(tasks_->list.iterator_to(task));
   --tasks_count_;
+}
+
+void Loop::make_ready(Task& task) {
+  tasks_->ready.push_back(task);
+  if (std::exchange(ready_posted_, true)) return;
+  post([this] { run_ready_tasks(); });
+}
+
+void Loop::run_ready_tasks() {
+  for (int round = 0; round < k_ready_rounds_max && !tasks_->ready.empty(); ++round) {
+    Tasks::Ready now;
+    now.swap(tasks_->ready);
+    while (!now.empty()) {
+      Task& task = now.front();
+      now.pop_front();
+      task.enter();  // may end it
+    }
+  }
+  ready_posted_ = !tasks_->ready.empty();
+  if (ready_posted_) post([this] { run_ready_tasks(); });
 }
 
 void Loop::cancel_tasks() {

@@ -76,6 +76,8 @@ class Loop {
   friend class Task;
   void enter(Task& task);
   void leave(Task& task);
+  void make_ready(Task& task);
+  void run_ready_tasks();
   void arm();
   std::size_t fire_due();
 
@@ -91,6 +93,7 @@ class Loop {
   struct Tasks;
   std::unique_ptr<Tasks> tasks_;
   std::size_t tasks_count_{0};
+  bool ready_posted_{false};
 };
 
 /// The loops of a process, one thread each; started and stopped together.

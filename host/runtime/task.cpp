@@ -45,11 +45,25 @@ void Task::suspend() {
   put_exception_state(state);
 }
 
+void Task::yield() {
+  const ExceptionState state = take_exception_state();
+  boost::asio::async_initiate<Yield, void()>(
+      [this](Resume handler) {
+        resume_.emplace(std::move(handler));
+        resume();
+      },
+      yield_);
+  put_exception_state(state);
+}
+
 void Task::resume() {
-  if (!resume_) return;  // already on its way
+  if (resume_ && !ready_.is_linked()) loop_.make_ready(*this);
+}
+
+void Task::enter() {
   Resume handler = std::move(*resume_);
   resume_.reset();
-  boost::asio::post(loop_.io().get_executor(), std::move(handler));
+  std::move(handler)();
 }
 
 void Wait::wake() {
@@ -72,12 +86,12 @@ Result<void> Wait::wait(Interruptible interruptible) {
 }
 
 Result<void> sleep_for(Task& task, std::chrono::nanoseconds duration) {
-  Wait wait(task);
   if (duration.count() <= 0) {
     TOMADA_TRY(task.check());
-    task.loop().post([&wait] { wait.wake(); });
-    return wait.wait(Interruptible::no);
+    task.yield();
+    return {};
   }
+  Wait wait(task);
   Timer timer([&wait] { wait.wake(); });
   timer.start(task.loop(), Deadline::after(task.clock(), duration).at());
   return wait.wait();

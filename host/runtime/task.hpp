@@ -43,6 +43,9 @@ class Task : public boost::intrusive::list_base_hook<> {
   void interrupt(Errc reason);
   [[nodiscard]] Result<void> check() const;
 
+  /// Lets what is ready run first. One turn of the loop; not interruptible, because it waits for nothing.
+  void yield();
+
   /// For Asio operations: `task.await([&](Yield yield) { return socket.async_read_some(buffer, yield[ec]); })`.
   template <class Operation>
   auto await(Operation&& operation) {
@@ -58,8 +61,13 @@ class Task : public boost::intrusive::list_base_hook<> {
   friend class Wait;
   using Resume = boost::asio::async_result<Yield, void()>::handler_type;
 
+  friend class Loop;
+
   void suspend();
+  /// Puts a suspended task among the loop's ready ones; does nothing when it is there already, or running.
   void resume();
+  /// Goes on with it now, from the loop's own frame.
+  void enter();
 
   std::string_view name_;
   Loop& loop_;
@@ -68,6 +76,7 @@ class Task : public boost::intrusive::list_base_hook<> {
   std::optional<Errc> interruption_;
   Wait* waiting_{nullptr};
   std::optional<Resume> resume_;
+  boost::intrusive::list_member_hook<> ready_;
   std::optional<Timer> deadline_timer_;
 };
 
