@@ -9,6 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <vector>
 
 namespace tomada::abi {
 namespace {
@@ -74,6 +77,14 @@ Result<void> check_table(tomada_plugin& table) {
   return {};
 }
 
+/// Never unloaded, even when the entry fails: a static constructor may have left code running or registered.
+boost::dll::shared_library& keep_for_ever(std::unique_ptr<boost::dll::shared_library> library) {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<boost::dll::shared_library*>;  // no destructor at exit
+  const std::lock_guard lock(mutex);
+  return *kept->emplace_back(library.release());
+}
+
 }  // namespace
 
 struct LoadedPlugin::Impl {
@@ -87,10 +98,9 @@ Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(const std::filesystem::
     namespace dll = boost::dll;
     auto library = std::make_unique<dll::shared_library>();
     library->load(private_copy, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
-    // Never unloaded, even when the entry fails: a static constructor may have left code running or registered.
-    dll::shared_library* const kept = library.release();
-    if (!kept->has(TOMADA_PLUGIN_ENTRY_NAME)) return broken_entry("is not in the file");
-    entry = &kept->get<Entry>(TOMADA_PLUGIN_ENTRY_NAME);
+    dll::shared_library& kept = keep_for_ever(std::move(library));
+    if (!kept.has(TOMADA_PLUGIN_ENTRY_NAME)) return broken_entry("is not in the file");
+    entry = &kept.get<Entry>(TOMADA_PLUGIN_ENTRY_NAME);
   } catch (const std::exception& error) {
     return fail(Errc::unavailable, "P17: the loader refused the file: " + loader_words(error.what()));
   } catch (...) {
