@@ -1,9 +1,6 @@
 #include "host/service/record_page.hpp"
 
 #include "host/base/encoding.hpp"
-#include "host/base/json_depth.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -35,15 +32,13 @@ Result<void> RecordPage::admit(std::string_view entity, std::string_view externa
 
 Result<void> RecordPage::upsert(std::string_view entity, const abi::RecordView& record) {
   TOMADA_TRY(admit(entity, record.external_id, record.data_json.size()));
-  const std::string named = "record \"" + std::string(record.external_id.substr(0, 128)) + "\": ";
-  if (record.data_json.size() > k_record_bytes_max) return refuse(named + "data is larger than 1 MiB");
-  if (!is_utf8(record.data_json)) return refuse(named + "data is not UTF-8");
-  if (!is_json_depth_fine(record.data_json)) return refuse(named + "data is nested deeper than 64 levels");
-  const auto data = nlohmann::json::parse(record.data_json, nullptr, false);
-  if (!data.is_object()) return refuse(named + "data is not a JSON object");
+  const auto named = [&] { return "record \"" + std::string(record.external_id.substr(0, 128)) + "\": "; };
+  if (record.data_json.size() > k_record_bytes_max) return refuse(named() + "data is larger than 1 MiB");
+  auto data = canonical_.object(record.data_json);
+  if (data.has_error()) return refuse(named() + data.error().message);
   store::RecordChange change{.entity = std::string(entity),
                              .external_id = std::string(record.external_id),
-                             .data_json = data.dump(),
+                             .data_json = *std::move(data),
                              .updated_at_ms = record.updated_at_ms};
   bytes_ += change.data_json.size() + change.external_id.size();
   changes_.push_back(std::move(change));

@@ -4,6 +4,7 @@
 #include "host/abi/manifest.hpp"
 #include "host/abi/services.hpp"
 #include "host/service/call_services.hpp"
+#include "host/service/canonical_json.hpp"
 #include "host/store/records.hpp"
 
 #include <string>
@@ -32,6 +33,7 @@ class RecordPage {
   const abi::Manifest& manifest_;
   const store::Integration& integration_;
   SyncContext& sync_;
+  CanonicalJson canonical_;
   std::vector<store::RecordChange> changes_;
   std::size_t bytes_{0};
   std::int64_t rejected_count_{0};

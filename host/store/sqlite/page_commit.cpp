@@ -19,7 +19,8 @@ PageCommit::PageCommit(Connection& connection, const Page& page)
           "INSERT INTO records (sequence, entity_no, external_id, data, updated_at_ms, deleted, version, source,"
           " plugin_version) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1, ?6, ?7)")),
       insert_key_(connection.prepare("INSERT INTO record_keys (entity_no, external_id, sequence, generation, deleted)"
-                                     " VALUES (?1, ?2, ?3, ?4, 0)")),
+                                     " VALUES (?1, ?2, ?3, ?4, 0)"
+                                     " ON CONFLICT DO NOTHING")),
       // A new sequence is a new row number: the row moves to the end of the change order.
       change_record_(connection.prepare(
           "UPDATE records SET sequence = ?1, data = ?2, updated_at_ms = ?3, deleted = 0, version = version + 1,"
@@ -79,22 +80,26 @@ PageCommit::Entity& PageCommit::entity(std::string_view name) {
   return entities_.emplace_back(found);
 }
 
-void PageCommit::insert(Entity& entity, const RecordChange& change) {
+bool PageCommit::insert(Entity& entity, const RecordChange& change) {
+  if (insert_key_.run(entity.entity_no, change.external_id, last_sequence_ + 1, entity.generation) == 0) return false;
   insert_record_.run(++last_sequence_, entity.entity_no, change.external_id, change.data_json, change.updated_at_ms,
                      page_.source, page_.plugin_version);
-  insert_key_.run(entity.entity_no, change.external_id, last_sequence_, entity.generation);
   ++entity.live_change;
   ++outcome_.changed_count;
+  return true;
 }
 
 void PageCommit::apply(const RecordChange& change) {
   Entity& entity = this->entity(change.entity);
-  if (!find_.first(entity.entity_no, change.external_id)) {
+  if (entity.expects_new && !change.deleted && insert(entity, change)) return;
+  const bool is_known = find_.first(entity.entity_no, change.external_id);
+  entity.expects_new = !is_known;
+  if (!is_known) {
     if (connection_.has_error()) return;
     if (change.deleted)
       ++outcome_.unchanged_count;  // never known here: nobody needs to hear that it is gone
     else
-      insert(entity, change);
+      (void)insert(entity, change);
     return;
   }
   const std::int64_t sequence = find_.integer(0);

@@ -22,11 +22,13 @@ class PageCommit {
     std::int64_t generation{};  // what a record that is written now gets
     bool marks_seen{};
     std::int64_t live_change{};
+    bool expects_new{};  // the last record was: try to insert before looking
   };
 
   Entity& entity(std::string_view name);
   void apply(const RecordChange& change);
-  void insert(Entity& entity, const RecordChange& change);
+  /// False: the record is known already, nothing was written.
+  bool insert(Entity& entity, const RecordChange& change);
   void remove_unseen(Entity& entity);
   void finish_entities();
   Result<void> finish_sync();
