@@ -14,6 +14,8 @@
 #include <fstream>
 #include <mutex>
 #include <sstream>
+#include <string>
+#include <unordered_map>
 
 namespace tomada::runtime {
 namespace {
@@ -110,6 +112,33 @@ struct Metrics::Impl {
   Gauge& open_files = gauge("process_open_file_descriptors", "Open file descriptors").Add({});
   Gauge& start_time = gauge("process_start_time_seconds", "When the host started, Unix time").Add({});
 
+  /// The series of one (provider, method, status), found once: each Add() of the library sorts and hashes its labels.
+  struct RequestSeries {
+    Counter* count{};  // none without a status
+    Histogram* seconds{};
+    Histogram* size{};
+    Histogram* response_size{};
+  };
+  std::mutex series_mutex;
+  std::unordered_map<std::string, RequestSeries> request_series;  // as many as there are series
+
+  RequestSeries request_series_of(std::string_view provider, std::string_view method, std::string_view status) {
+    std::string key;
+    key.reserve(provider.size() + method.size() + status.size() + 2);
+    key.append(provider).append(1, '\n').append(method).append(1, '\n').append(status);
+    const std::lock_guard lock(series_mutex);
+    RequestSeries& series = request_series[key];
+    if (series.seconds == nullptr) {
+      Labels labels = provider_and(provider, "method", method);
+      series.seconds = &request_seconds.Add(labels, k_request_seconds);
+      series.size = &request_size.Add(labels, k_size_bytes);
+      series.response_size = &response_size.Add(labels, k_size_bytes);
+      labels.emplace("status", std::string(status));
+      if (!status.empty()) series.count = &requests.Add(labels);
+    }
+    return series;
+  }
+
   std::atomic<std::uint64_t> requests_count{0};
   std::atomic<std::uint64_t> errors_count{0};
 
@@ -141,12 +170,10 @@ Metrics::~Metrics() = default;
 
 void Metrics::request(std::string_view provider, std::string_view method, std::string_view status,
                       std::chrono::nanoseconds duration, std::uint64_t request_bytes) {
-  const std::string known_method = method_label(method);
-  Labels labels = provider_and(provider, "method", known_method);
-  impl_->request_seconds.Add(labels, k_request_seconds).Observe(seconds(duration));
-  impl_->request_size.Add(labels, k_size_bytes).Observe(static_cast<double>(request_bytes));
-  labels.emplace("status", std::string(status));
-  impl_->requests.Add(labels).Increment();
+  const Impl::RequestSeries series = impl_->request_series_of(provider, method_label(method), status);
+  series.seconds->Observe(seconds(duration));
+  series.size->Observe(static_cast<double>(request_bytes));
+  series.count->Increment();
 
   impl_->requests_count.fetch_add(1, std::memory_order_relaxed);
   int number = 0;
@@ -156,8 +183,8 @@ void Metrics::request(std::string_view provider, std::string_view method, std::s
 }
 
 void Metrics::response_bytes(std::string_view provider, std::string_view method, std::uint64_t bytes) {
-  impl_->response_size.Add(provider_and(provider, "method", method_label(method)), k_size_bytes)
-      .Observe(static_cast<double>(bytes));
+  const Impl::RequestSeries series = impl_->request_series_of(provider, method_label(method), {});
+  series.response_size->Observe(static_cast<double>(bytes));
 }
 
 void Metrics::error(std::string_view provider, std::string_view error_type) {
