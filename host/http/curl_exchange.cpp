@@ -101,7 +101,7 @@ CurlExchange::CurlExchange(std::shared_ptr<CurlMulti> multi, Request request, Ur
 
 CurlExchange::~CurlExchange() {
   TOMADA_ASSERT(waiting_ == nullptr);
-  end(Result<void>());
+  end(fail(Errc::cancelled, "the exchange was dropped"));  // nobody reads it; a handle in mid-transfer is reset
   wipe(header_text_.data(), header_text_.size());
   for (auto& [name, value] : request_.headers) wipe(value.data(), value.size());
 }
@@ -147,13 +147,31 @@ Result<void> CurlExchange::prepare_headers() {
 }
 
 void CurlExchange::configure() {
-  easy_ = multi_->take_easy();
-  const CurlOptions& options = multi_->options();
+  const CurlMulti::Easy easy = multi_->take_easy();
+  easy_ = easy.handle;
+  if (!easy.is_configured) configure_for_all();
   set(easy_, CURLOPT_PRIVATE, static_cast<void*>(static_cast<Transfer*>(this)));
   set(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
+  set(easy_, CURLOPT_URL, url_text_.c_str());
+  // On plain HTTP, PIPEWAIT would let a second request wait for the first one's answer.
+  const bool is_tls = url_.scheme == "https";
+  set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  set(easy_, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
+  set(easy_, CURLOPT_HTTPHEADER, header_list_.data());
+  set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  configure_body();
+  const auto timeout = runtime::Deadline::after(multi_->loop().clock(), request_.timeout);
+  if (!timeout.is_never()) timeout_.start(multi_->loop(), timeout.at());
+  multi_->add(easy_);
+}
+
+/// What no request changes. Everything that a plain GET changes is set in configure(), for each.
+void CurlExchange::configure_for_all() {
+  const CurlOptions& options = multi_->options();
   set(easy_, CURLOPT_NOSIGNAL, 1L);
   set(easy_, CURLOPT_QUICK_EXIT, 1L);  // or dropping a request would wait for its name lookup
-  set(easy_, CURLOPT_URL, url_text_.c_str());
   set(easy_, CURLOPT_PATH_AS_IS, 1L);
   set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy_, CURLOPT_PROXY, "");  // through a proxy the address rules would judge the proxy's address
@@ -164,24 +182,12 @@ void CurlExchange::configure() {
   if (!options.ca_file.empty()) set(easy_, CURLOPT_CAINFO, options.ca_file.c_str());
   if (!options.user_agent.empty()) set(easy_, CURLOPT_USERAGENT, options.user_agent.c_str());
   set(easy_, CURLOPT_ACCEPT_ENCODING, "");
-  // On plain HTTP, PIPEWAIT would let a second request wait for the first one's answer.
-  const bool is_tls = url_.scheme == "https";
-  set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  set(easy_, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
-  set(easy_, CURLOPT_HTTPHEADER, header_list_.data());
   set(easy_, CURLOPT_HEADERFUNCTION, &CurlExchange::on_header);
-  set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(easy_, CURLOPT_WRITEFUNCTION, &CurlExchange::on_body);
-  set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &CurlExchange::on_open_socket);
-  set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   // The connection outlives this exchange, so its end is the multi handle's business.
   set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
   set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(multi_.get()));
-  configure_body();
-  const auto timeout = runtime::Deadline::after(multi_->loop().clock(), request_.timeout);
-  if (!timeout.is_never()) timeout_.start(multi_->loop(), timeout.at());
-  multi_->add(easy_);
 }
 
 void CurlExchange::configure_body() {
@@ -288,7 +294,8 @@ void CurlExchange::end(Result<void> outcome) {
   timeout_.cancel();
   if (CURL* easy = std::exchange(easy_, nullptr)) {
     multi_->remove(easy);
-    multi_->give_easy(easy);
+    const bool is_plain = request_.method == "GET" && request_.body.empty() && !request_.streamed_length;
+    multi_->give_easy(easy, is_plain && ended_->has_value());
   }
   wake();
 }

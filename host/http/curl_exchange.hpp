@@ -51,6 +51,7 @@ class CurlExchange final : public Exchange, private Transfer {
 
   Result<void> prepare_headers();
   void configure();
+  void configure_for_all();
   void configure_body();
   void on_done(CURLcode code) override;
   void end(Result<void> outcome);

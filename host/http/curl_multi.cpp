@@ -43,7 +43,7 @@ CurlMulti::~CurlMulti() { TOMADA_ASSERT(closed_); }
 
 void CurlMulti::close() {
   if (closed_) return;
-  for (CURL* easy : idle_) curl_easy_cleanup(easy);
+  for (const Easy& easy : idle_) curl_easy_cleanup(easy.handle);
   idle_.clear();
   curl_multi_cleanup(multi_);  // closes the pooled connections through close_socket
   curl_share_cleanup(share_);
@@ -57,25 +57,25 @@ void CurlMulti::close() {
   closed_ = true;
 }
 
-CURL* CurlMulti::take_easy() {
+CurlMulti::Easy CurlMulti::take_easy() {
   if (idle_.empty()) {
     CURL* easy = curl_easy_init();
     TOMADA_ASSERT(easy != nullptr);
     curl_easy_setopt(easy, CURLOPT_SHARE, share_);  // survives curl_easy_reset
-    return easy;
+    return {easy, false};
   }
-  CURL* easy = idle_.back();
+  const Easy easy = idle_.back();
   idle_.pop_back();
   return easy;
 }
 
-void CurlMulti::give_easy(CURL* easy) {
+void CurlMulti::give_easy(CURL* easy, bool stays_configured) {
   if (idle_.size() >= k_idle_easy_max) {
     curl_easy_cleanup(easy);
     return;
   }
-  curl_easy_reset(easy);
-  idle_.push_back(easy);
+  if (!stays_configured) curl_easy_reset(easy);
+  idle_.push_back({easy, stays_configured});
 }
 
 void CurlMulti::add(CURL* easy) {

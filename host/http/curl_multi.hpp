@@ -37,9 +37,15 @@ class CurlMulti : public std::enable_shared_from_this<CurlMulti> {
   /// Ends all connections. No transfer is left.
   void close();
 
-  /// A handle in its first state (apart from pooled connections and TLS sessions).
-  CURL* take_easy();
-  void give_easy(CURL* easy);
+  struct Easy {
+    CURL* handle;
+    bool is_configured;  // has the options that are the same for every request
+  };
+  /// A handle in its first state (apart from pooled connections and TLS sessions), or one that was given back configured.
+  Easy take_easy();
+  /// `stays_configured`: the transfer ended well and set nothing that the next one does not set anew. Setting all options
+  /// again costs more than the rest of a small request's own work.
+  void give_easy(CURL* easy, bool stays_configured);
   void add(CURL* easy);
   void remove(CURL* easy);
 
@@ -68,7 +74,7 @@ class CurlMulti : public std::enable_shared_from_this<CurlMulti> {
   AddressRules rules_;
   CURLSH* share_;
   CURLM* multi_;
-  std::vector<CURL*> idle_;
+  std::vector<Easy> idle_;
   std::vector<std::shared_ptr<Socket>> sockets_;  // by descriptor; shared with the waits that are pending
   std::optional<boost::asio::steady_timer> timer_;
   runtime::SteadyTime due_{runtime::SteadyTime::max()};
