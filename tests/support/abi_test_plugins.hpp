@@ -3,6 +3,7 @@
 
 #include "tests/abi/trampoline.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -28,8 +29,8 @@ struct PluginCode : tomada_test_hooks {
   std::function<tomada_status(const tomada_host&, tomada_call, const tomada_sync_request*)> on_call;
   std::function<tomada_status(const tomada_host&, tomada_call, const tomada_webhook&)> on_webhook;
   std::function<tomada_status(const tomada_create_args&, char*, std::uint64_t, std::uint64_t*)> on_create;
-  int creates_count{0};
-  int destroys_count{0};
+  std::atomic<int> creates_count{0};  // from every loop
+  std::atomic<int> destroys_count{0};
 
   PluginCode()
       : tomada_test_hooks{

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 
 namespace tomada::http {
 namespace {
@@ -30,12 +31,18 @@ struct CurlStreamTest : CurlFixture {
 };
 
 TEST_F(CurlStreamTest, UploadsInPiecesWithAndWithoutALength) {
+  std::mutex mutex;
   std::string head, body;
   TestServer server([&](Connection& connection) {
     while (true) {
-      head = connection.read_head();
-      if (head.empty()) return;
-      body = connection.read_body(head);
+      const std::string next_head = connection.read_head();
+      if (next_head.empty()) return;
+      const std::string next_body = connection.read_body(next_head);
+      {
+        const std::lock_guard lock(mutex);
+        head = next_head;
+        body = next_body;
+      }
       connection.reply("done");
     }
   });
@@ -48,6 +55,7 @@ TEST_F(CurlStreamTest, UploadsInPiecesWithAndWithoutALength) {
       ASSERT_TRUE(answer.has_value()) << answer.error().message;
       EXPECT_EQ(*read_all(task, *exchange), "done");
     });
+    const std::lock_guard lock(mutex);
     EXPECT_EQ(body.size(), 10 * piece.size());
     EXPECT_NE(head.find(known ? "Content-Length: 1000000" : "Transfer-Encoding: chunked"), std::string::npos) << head;
   }

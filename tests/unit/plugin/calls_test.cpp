@@ -125,7 +125,7 @@ TEST_F(CallsTest, TheCallersDeadlineEndsTheCall) {
   for (const std::string id : {"a", "b", "c"}) {
     const auto config = integration(id);
     const auto ended = on_loop(0, [&](Task& task) { return calls->run(task, config, test); },
-                               runtime::Deadline::after(clock, 5ms)).get();
+                               runtime::Deadline::after(clock, 100ms)).get();
     EXPECT_EQ(ended.error().code, Errc::deadline);
     EXPECT_EQ(seen, TOMADA_E_DEADLINE);
   }
