@@ -125,7 +125,7 @@ test('a full disk fails the sync with a reason; with room again it goes on and n
     return undefined;
   };
   const line = await until('the attempt that met the full disk', async () => {
-    if (/disk|full|space/i.test(host.log)) return true;
+    if (/disk of the database is full/.test(host.log)) return true;
     const newest = await lastSync(host, key, id).catch(() => undefined);
     return newest?.error ? newest : undefined;
   });
