@@ -126,8 +126,8 @@ export function machineFiles(count, { roots = ['/usr/include', '/usr/share', '/u
       }
     }
   };
-  // Some from each root; the last fill up what the first lack. A third more than asked for: the next step drops some.
-  const wanted = Math.ceil(count * 1.35);
+  // Some from each root; the last fill up what the first lack. More than asked for: the next step drops some.
+  const wanted = count * 3;
   roots.forEach((root, index) => walk(root, Math.ceil((wanted * (index + 1)) / roots.length)));
   const ordered = inOrder(found);
   const share = Math.min(1, count / ordered.length);
