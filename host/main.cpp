@@ -8,7 +8,7 @@
 #include "host/plugin/registry.hpp"
 #include "host/runtime/loop.hpp"
 #include "host/runtime/metrics.hpp"
-#include "host/serve/api.hpp"
+#include "host/serve/routes.hpp"
 #include "host/serve/server.hpp"
 #include "host/service/call_services.hpp"
 #include "host/service/crypto.hpp"
@@ -110,7 +110,7 @@ class Host final {
     return result.get_future().get();
   }
 
-  serve::Answer answer(runtime::Task& task, const serve::Request& request) { return api_.answer(task, request); }
+  serve::Answer answer(runtime::Task& task, const serve::Request& request) { return router_->answer(task, request); }
   runtime::Loops& loops() { return loops_; }
   const plugin::Registry& registry() const { return *registry_; }
 
@@ -126,7 +126,7 @@ class Host final {
                  .attempts_max = settings_.jobs.attempts_max}),
         syncs_(*store_, *registry_, calls_, environment_, runner_, metrics_,
                {.call_timeout = std::chrono::seconds(settings_.sync.call_timeout_seconds)}),
-        api_(serve::Parts{settings_, *store_, *vault_, *registry_, syncs_, metrics_, clock_, clock_.steady()}) {
+        router_(serve::make_router({settings_, *store_, *vault_, *registry_, syncs_, metrics_, clock_, clock_.steady()})) {
     runner_.handle("sync", [this](runtime::Task& task, const store::Job& job) { return syncs_.run(task, job); });
   }
 
@@ -141,7 +141,7 @@ class Host final {
   service::Environment environment_;
   jobs::Runner runner_;
   sync::Engine syncs_;
-  serve::Api api_;
+  std::unique_ptr<serve::Router> router_;
 };
 
 /// The commands' way in when no host runs: the same requests, answered by a host inside this process.
