@@ -36,6 +36,17 @@ struct Settings {
     std::int64_t lease_ms{60'000};
   } jobs;
 
+  struct Webhooks {
+    std::string public_url;  // empty: http:// and the address of the listener
+    std::int64_t waiting_max{4'096};
+    std::int64_t running_max{16};
+    std::int64_t call_timeout_seconds{60};
+    std::int64_t retention_days{30};
+    std::int64_t failed_retention_days{90};
+    std::int64_t payload_bytes_max{std::int64_t{10} * 1024 * 1024 * 1024};
+    std::int64_t rejected_max{1'000};
+  } webhooks;
+
   struct Store {
     std::int64_t wal_bytes_max{256 * 1024 * 1024};
     std::int64_t readers_count{2};

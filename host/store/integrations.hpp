@@ -24,6 +24,9 @@ struct Integration {
   std::optional<std::int64_t> last_sync_at_ms;
   std::int64_t created_at_ms{};
   std::int64_t updated_at_ms{};
+  std::string app_id;      // empty: none
+  std::string account_id;  // the provider's name of the account, where app webhooks are routed by it; empty: none
+  bool allow_legacy{false};  // accepts webhook signatures that the manifest calls legacy
   std::int64_t version{1};  // counts changes of config or credentials: an instance made for an older one is replaced
 };
 
@@ -38,7 +41,10 @@ class Integrations {
   /// By creation; `after_id` empty for the first page, then the last config_id seen.
   virtual Result<std::vector<Integration>> list(runtime::Task& task, std::string_view tenant_id,
                                                 std::string_view after_id, std::size_t limit) = 0;
-  /// Sets name, config_json, sealed_credentials, is_enabled, connection_status, updated_at; adds one to version.
+  /// For the intake, which knows no tenant yet.
+  virtual Result<std::optional<Integration>> find_any(runtime::Task& task, std::string_view config_id) = 0;
+  /// Sets name, config_json, sealed_credentials, is_enabled, connection_status, app_id, account_id, allow_legacy,
+  /// updated_at; adds one to version. An enabled one's webhook job is woken.
   /// CONFLICT when `integration.version` is no longer the stored one; `integration.version` is what was read.
   virtual Result<void> update(runtime::Task& task, const Integration& integration) = 0;
   /// Health and connection state only; version stays.

@@ -15,7 +15,7 @@ struct Job {
   std::string job_id;
   std::string tenant_id;
   std::string config_id;
-  std::string kind;          // "sync"; later "webhook", "action", …
+  std::string kind;          // "sync", "webhook"; later "action", …
   std::string payload_json;
   std::int64_t due_at_ms{};
   std::int64_t attempts{};   // calls begun, this one included
@@ -32,6 +32,8 @@ struct JobOutcome {
   std::string error_message;
   std::int64_t now_ms{};
 
+  // Kind "webhook", done: the job stays, waiting, while its integration has pending events.
+
   /// Kind "sync": the run's new operation_status (completed, partial, failed; pending for a retry) and the
   /// integration's health.
   std::string sync_id;
@@ -45,7 +47,7 @@ class Jobs {
  public:
   virtual ~Jobs() = default;
 
-  /// Takes up to `limit` due jobs (oldest due first, at most one running for each integration), each with a lease until
+  /// Takes up to `limit` due jobs (oldest due first, at most one running for each integration and kind), each with a lease until
   /// now + lease_ms, one more attempt and a new fencing token.
   virtual Result<std::vector<Job>> lease(runtime::Task& task, std::int64_t now_ms, std::int64_t lease_ms,
                                          std::size_t limit) = 0;

@@ -1,12 +1,14 @@
 // Everything durable behind one interface; sqlite/ and postgres/ implement it, one test suite judges both.
 #pragma once
 
+#include "host/store/apps.hpp"
 #include "host/store/integrations.hpp"
 #include "host/store/jobs.hpp"
 #include "host/store/records.hpp"
 #include "host/store/syncs.hpp"
 #include "host/store/tenants.hpp"
 #include "host/store/values.hpp"
+#include "host/store/webhooks.hpp"
 
 namespace tomada::store {
 
@@ -26,6 +28,8 @@ class Store {
   virtual Syncs& syncs() = 0;
   virtual Jobs& jobs() = 0;
   virtual Values& values() = 0;
+  virtual Apps& apps() = 0;
+  virtual Webhooks& webhooks() = 0;
 
   /// One cheap round trip; for /health.
   virtual Result<void> ping(runtime::Task& task) = 0;
