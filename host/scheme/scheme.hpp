@@ -87,7 +87,8 @@ class Webhook {
                                                            const Verdict& verdict) const;
 
   /// INVALID_DATA: the body is not what the manifest says (no JSON, no array, too many events).
-  [[nodiscard]] Result<std::vector<Event>> events(const Inbound& inbound) const;
+  /// `verdict`: a valid one; its scheme may name the event id's own place.
+  [[nodiscard]] Result<std::vector<Event>> events(const Inbound& inbound, const Verdict& verdict) const;
 
   /// The headers and the query (empty: unchanged) that make `inbound` valid now, for a test event. UNSUPPORTED: only
   /// the provider can sign (ed25519, ECDSA). INVALID_CONFIG: no secret.
