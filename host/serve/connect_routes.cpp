@@ -41,10 +41,11 @@ Outcome<std::optional<store::Integration>> find_or_none(Task& task, const Parts&
 }
 
 Answer connect(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials"}));
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "app_id", "account_id", "allow_legacy"}));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
+  TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
   TOMADA_TRY_ASSIGN(const auto found, find_or_none(task, parts, call));
   const std::string provider = found ? found->provider_name : call.params[0];
   TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, provider));
@@ -64,12 +65,14 @@ Answer connect(Task& task, const Parts& parts, const Call& call) {
   integration.updated_at_ms = now_ms;
   integration.connection_status = "created";
   if (name && !name->empty()) integration.integration_name = *name;
+  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
   if (config || !found)
     if (auto refused = set_config(*manifest, config.value_or(json::object()), integration)) return *refused;
   if (credentials || !found)
     if (auto refused = set_credentials(task, parts, *manifest, credentials.value_or(json::object()), integration)) return *refused;
   TOMADA_TRY(found ? parts.store.integrations().update(task, integration)
                    : parts.store.integrations().create(task, integration));
+  parts.webhooks.forget(integration.config_id);
 
   // Read again: the version has changed, and the test must see what is stored.
   TOMADA_TRY_ASSIGN(const auto stored, find_integration(task, parts, call.principal, integration.config_id));

@@ -19,6 +19,8 @@ Answer health(Task& task, const Parts& parts) {
 
   auto integrations = ordered_json::object();
   std::string queue = "unknown";
+  std::string webhooks = "unknown";
+  ordered_json webhooks_pending, webhooks_failed;  // null when the store does not say
   if (pinged.has_value()) {
     if (const auto providers = parts.store.integrations().health_by_provider(task); providers.has_value())
       for (const auto& [provider, status] : *providers) {
@@ -30,9 +32,17 @@ Answer health(Task& task, const Parts& parts) {
       queue = long_queue ? "degraded" : "healthy";
       degraded = degraded || long_queue;
     }
+    if (const auto counts = parts.store.webhooks().counts(task); counts.has_value()) {
+      const bool many = counts->pending > static_cast<std::int64_t>(k_webhooks_degraded_count);
+      webhooks = many ? "degraded" : "healthy";
+      degraded = degraded || many;
+      webhooks_pending = counts->pending;
+      webhooks_failed = counts->failed;
+    }
   }
   checks["integrations"] = std::move(integrations);
   checks["queue"] = queue;
+  checks["webhooks"] = webhooks;
 
   const std::uint64_t requests = parts.metrics.requests_total();
   const std::uint64_t errors = parts.metrics.errors_total();
@@ -42,6 +52,9 @@ Answer health(Task& task, const Parts& parts) {
   metrics["errors_total"] = errors;
   // In percent, as in the users' document: 125 of 1,250,000 is 0.01.
   metrics["error_rate"] = requests == 0 ? 0.0 : 100.0 * static_cast<double>(errors) / static_cast<double>(requests);
+
+  metrics["webhooks_pending"] = std::move(webhooks_pending);
+  metrics["webhooks_failed"] = std::move(webhooks_failed);
 
   ordered_json document;
   document["status"] = pinged.has_error() ? "unhealthy" : degraded ? "degraded" : "healthy";

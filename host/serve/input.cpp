@@ -20,6 +20,8 @@ bool contains(std::initializer_list<std::string_view> words, std::string_view wo
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+constexpr std::string_view k_time_rule = "must be a time such as 2026-01-31T15:30:00Z (RFC 3339)";
+
 }  // namespace
 
 Outcome<Body> Body::parse(const Request& request, std::initializer_list<std::string_view> known) {
@@ -72,6 +74,28 @@ Outcome<std::optional<nlohmann::json>> Body::object(std::string_view name) const
   return std::optional<nlohmann::json>(std::in_place, *value);
 }
 
+Outcome<std::optional<std::int64_t>> Body::time(std::string_view name) const {
+  auto value = text(name);
+  if (value.has_error()) return std::move(value).error();
+  if (!value->has_value()) return std::optional<std::int64_t>{};
+  const auto time_ms = parse_time(**value);
+  if (!time_ms) return field_problem(std::string(name), std::string(k_time_rule));
+  return time_ms;
+}
+
+Outcome<std::optional<std::vector<std::string>>> Body::texts(std::string_view name, std::size_t max) const {
+  const nlohmann::json* value = find(name);
+  if (value == nullptr) return std::optional<std::vector<std::string>>{};
+  std::vector<std::string> texts;
+  const bool fits = value->is_array() && !value->empty() && value->size() <= max;
+  if (fits)
+    for (const auto& element : *value)
+      if (element.is_string()) texts.push_back(element.get<std::string>());
+  if (!fits || texts.size() != value->size())
+    return field_problem(std::string(name), "must be an array of 1 to " + std::to_string(max) + " texts");
+  return std::optional(std::move(texts));
+}
+
 Outcome<std::string> Body::required_text(std::string_view name) const {
   auto value = text(name);
   if (value.has_error()) return std::move(value).error();
@@ -114,6 +138,22 @@ Outcome<std::size_t> Query::limit(std::size_t fallback, std::size_t max) const {
   if (error != std::errc{} || end != text.data() + text.size() || number < 1 || number > max)
     return problem(400, Errc::invalid_data, "limit must be a whole number from 1 to " + std::to_string(max));
   return number;
+}
+
+Outcome<std::optional<std::int64_t>> Query::time(std::string_view name) const {
+  const std::string text = this->text(name);
+  if (text.empty()) return std::optional<std::int64_t>{};
+  const auto time_ms = parse_time(text);
+  if (!time_ms) return problem(400, Errc::invalid_data, std::string(name) + " " + std::string(k_time_rule));
+  return time_ms;
+}
+
+Outcome<std::optional<bool>> Query::flag(std::string_view name) const {
+  const std::string text = this->text(name);
+  if (text.empty()) return std::optional<bool>{};
+  if (text != "true" && text != "false")
+    return problem(400, Errc::invalid_data, std::string(name) + " must be true or false");
+  return std::optional(text == "true");
 }
 
 }  // namespace tomada::serve

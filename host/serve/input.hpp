@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tomada::serve {
 
@@ -27,6 +28,10 @@ class Body {
   [[nodiscard]] Outcome<std::optional<std::string>> text(std::string_view name) const;
   [[nodiscard]] Outcome<std::optional<bool>> flag(std::string_view name) const;
   [[nodiscard]] Outcome<std::optional<nlohmann::json>> object(std::string_view name) const;
+  /// RFC 3339, as milliseconds since 1970.
+  [[nodiscard]] Outcome<std::optional<std::int64_t>> time(std::string_view name) const;
+  /// An array of 1 to `max` texts.
+  [[nodiscard]] Outcome<std::optional<std::vector<std::string>>> texts(std::string_view name, std::size_t max) const;
   /// 422 when it is absent or empty.
   [[nodiscard]] Outcome<std::string> required_text(std::string_view name) const;
 
@@ -44,6 +49,9 @@ class Query {
   [[nodiscard]] std::string text(std::string_view name) const;
   /// 400: not a whole number from 1 to `max`.
   [[nodiscard]] Outcome<std::size_t> limit(std::size_t fallback, std::size_t max) const;
+  /// nullopt when absent. 400: not RFC 3339; neither true nor false.
+  [[nodiscard]] Outcome<std::optional<std::int64_t>> time(std::string_view name) const;
+  [[nodiscard]] Outcome<std::optional<bool>> flag(std::string_view name) const;
 
  private:
   std::map<std::string, std::string, std::less<>> values_;

@@ -30,11 +30,12 @@ Answer list(Task& task, const Parts& parts, const Call& call) {
 }
 
 Answer create(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"provider", "name", "config", "credentials"}));
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"provider", "name", "config", "credentials", "app_id", "account_id", "allow_legacy"}));
   TOMADA_TRY_ASSIGN(const std::string provider, body.required_text("provider"));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
+  TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
   TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, provider));
   if (auto refused = refuse_unless_allowed(task, parts, call.principal, provider)) return *refused;
 
@@ -46,6 +47,7 @@ Answer create(Task& task, const Parts& parts, const Call& call) {
   integration.integration_name = name && !name->empty() ? *name : manifest->name;
   integration.created_at_ms = now_ms;
   integration.updated_at_ms = now_ms;
+  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
   if (auto refused = set_config(*manifest, config.value_or(json::object()), integration)) return *refused;
   if (auto refused = set_credentials(task, parts, *manifest, credentials.value_or(json::object()), integration)) return *refused;
   TOMADA_TRY(parts.store.integrations().create(task, integration));
@@ -63,15 +65,17 @@ Answer read(Task& task, const Parts& parts, const Call& call) {
 }
 
 Answer change(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "is_enabled"}));
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "is_enabled", "app_id", "account_id", "allow_legacy"}));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
   TOMADA_TRY_ASSIGN(const auto is_enabled, body.flag("is_enabled"));
+  TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
   TOMADA_TRY_ASSIGN(auto integration, find_integration(task, parts, call.principal, call.params[0]));
   if (name && name->empty()) return field_problem("name", "must not be empty");
   if (name) integration.integration_name = *name;
   if (is_enabled) integration.is_enabled = *is_enabled;
+  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
   if (config || credentials) {
     TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, integration.provider_name));
     if (config)
@@ -82,6 +86,8 @@ Answer change(Task& task, const Parts& parts, const Call& call) {
   }
   integration.updated_at_ms = parts.clock.unix_ms();
   TOMADA_TRY(parts.store.integrations().update(task, integration));
+  parts.webhooks.forget(integration.config_id);
+  if (is_enabled.value_or(false)) parts.kick_jobs();  // events may have waited for it
   TOMADA_TRY_ASSIGN(const auto changed, find_integration(task, parts, call.principal, integration.config_id));
   TOMADA_TRY_ASSIGN(const auto view, details(task, parts, changed));
   return json_answer(200, view);
@@ -90,6 +96,7 @@ Answer change(Task& task, const Parts& parts, const Call& call) {
 Answer remove(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto integration, find_integration(task, parts, call.principal, call.params[0]));
   TOMADA_TRY(parts.store.integrations().remove(task, integration.tenant_id, integration.config_id));
+  parts.webhooks.forget(integration.config_id);
   return {204, "application/json", ""};
 }
 

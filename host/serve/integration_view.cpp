@@ -43,6 +43,8 @@ ordered_json time_or_null(std::optional<std::int64_t> unix_ms) {
   return unix_ms && *unix_ms > 0 ? ordered_json(format_time(*unix_ms)) : ordered_json(nullptr);
 }
 
+ordered_json text_or_null(const std::string& text) { return text.empty() ? ordered_json(nullptr) : ordered_json(text); }
+
 Outcome<ordered_json> summary(runtime::Task& task, const Parts& parts, const store::Integration& integration) {
   TOMADA_TRY_ASSIGN(const auto sync, last_sync(task, parts, integration));
   ordered_json view;
@@ -62,6 +64,12 @@ Outcome<ordered_json> details(runtime::Task& task, const Parts& parts, const sto
   document["is_enabled"] = integration.is_enabled;
   document["has_credentials"] = !integration.sealed_credentials.empty();
   document["config"] = ordered_json::parse(integration.config_json, nullptr, false);
+  const plugin::Entry* entry = parts.registry.find(integration.provider_name);
+  const bool has_webhook = entry != nullptr && entry->manifest->document.contains("webhook");
+  document["webhook_url"] = has_webhook ? ordered_json(parts.webhooks.url_of(integration.config_id)) : ordered_json(nullptr);
+  document["app_id"] = text_or_null(integration.app_id);
+  document["account_id"] = text_or_null(integration.account_id);
+  document["allow_legacy"] = integration.allow_legacy;
   document["created_at"] = time_or_null(integration.created_at_ms);
   document["updated_at"] = time_or_null(integration.updated_at_ms);
   document["version"] = integration.version;
@@ -91,7 +99,33 @@ std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const Parts& pa
 std::optional<Answer> set_config(const abi::Manifest& manifest, const json& config, store::Integration& integration) {
   if (auto checked = abi::check_schema(manifest.config_schema, config, "config"); checked.has_error())
     return field_problem(checked.error());
+  if (const auto webhook = manifest.document.find("webhook"); webhook != manifest.document.end())
+    if (const auto compiled = scheme::Webhook::compile(*webhook, &config); compiled.has_error())
+      return field_problem(compiled.error());
   integration.config_json = config.dump();
+  return std::nullopt;
+}
+
+Outcome<WebhookFields> read_webhook_fields(const Body& body) {
+  WebhookFields fields;
+  TOMADA_TRY_ASSIGN(fields.app_id, body.text("app_id"));
+  TOMADA_TRY_ASSIGN(fields.account_id, body.text("account_id"));
+  TOMADA_TRY_ASSIGN(fields.allow_legacy, body.flag("allow_legacy"));
+  return fields;
+}
+
+std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const WebhookFields& fields,
+                                         store::Integration& integration) {
+  if (fields.app_id && !fields.app_id->empty()) {
+    const auto app = parts.store.apps().find(task, integration.tenant_id, *fields.app_id);
+    if (app.has_error()) return Answer(app.error());
+    if (!*app) return field_problem("app_id", "no app with the id " + *fields.app_id);
+    if ((*app)->provider_name != integration.provider_name)
+      return field_problem("app_id", "that app is of " + (*app)->provider_name + ", not of " + integration.provider_name);
+  }
+  if (fields.app_id) integration.app_id = *fields.app_id;
+  if (fields.account_id) integration.account_id = *fields.account_id;
+  if (fields.allow_legacy) integration.allow_legacy = *fields.allow_legacy;
   return std::nullopt;
 }
 

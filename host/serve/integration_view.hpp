@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/access/keys.hpp"
+#include "host/serve/input.hpp"
 #include "host/serve/message.hpp"
 #include "host/serve/parts.hpp"
 
@@ -35,13 +36,25 @@ Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, 
 std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const Parts& parts,
                                             const access::Principal& principal, std::string_view provider);
 
-/// Checks `config` against the manifest and puts it into `integration`.
+/// Checks `config` against the manifest, its webhook schemes with it as well, and puts it into `integration`.
 std::optional<Answer> set_config(const abi::Manifest& manifest, const nlohmann::json& config,
                                  store::Integration& integration);
+/// What webhooks of an integration come with; a field that is not given stays as it is, an empty text takes it away.
+struct WebhookFields {
+  std::optional<std::string> app_id, account_id;
+  std::optional<bool> allow_legacy;
+};
+Outcome<WebhookFields> read_webhook_fields(const Body& body);
+/// The app must exist, be of the integration's provider, and be the tenant's own or shared.
+std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const WebhookFields& fields,
+                                         store::Integration& integration);
+
 /// Checks and seals `credentials` into `integration`.
 std::optional<Answer> set_credentials(runtime::Task& task, const Parts& parts, const abi::Manifest& manifest,
                                       const nlohmann::json& credentials, store::Integration& integration);
 
+/// null for none.
+nlohmann::ordered_json text_or_null(const std::string& text);
 /// A time as text, or null for none.
 nlohmann::ordered_json time_or_null(std::optional<std::int64_t> unix_ms);
 

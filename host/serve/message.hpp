@@ -27,6 +27,8 @@ struct Request {
   Headers headers{};
   std::string body{};
   Origin origin{Origin::network};
+  std::string target{};        // path and query exactly as the client wrote them; from the wire only
+  std::string peer_address{};  // "203.0.113.7"; empty on the control socket
 
   /// The first value of a header by name (any case), or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const;

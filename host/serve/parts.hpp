@@ -8,6 +8,9 @@
 #include "host/settings/settings.hpp"
 #include "host/store/store.hpp"
 #include "host/sync/syncing.hpp"
+#include "host/webhook/receiving.hpp"
+
+#include <functional>
 
 namespace tomada::serve {
 
@@ -18,6 +21,8 @@ struct Parts {
   credentials::Vault& vault;
   const plugin::Registry& registry;
   sync::Syncing& syncing;
+  webhook::Receiving& webhooks;
+  std::function<void()> kick_jobs;  // a job may have become due: a replay, an integration that is enabled again
   runtime::Metrics& metrics;
   const runtime::Clock& clock;
   runtime::SteadyTime started_at;

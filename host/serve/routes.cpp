@@ -33,6 +33,9 @@ std::unique_ptr<Router> make_router(const Parts& parts) {
   add_connect_routes(*router, parts);
   add_sync_routes(*router, parts);
   add_record_routes(*router, parts);
+  add_webhook_routes(*router, parts);
+  add_webhook_log_routes(*router, parts);
+  add_app_routes(*router, parts);
   add_health_routes(*router, parts);
   add_control_routes(*router, parts);
   return router;

@@ -13,6 +13,7 @@ inline constexpr std::size_t k_page_max = 1'000;
 /// Records of a page are cut off here, whatever the limit asks for.
 inline constexpr std::size_t k_records_bytes_max = 8 * 1024 * 1024;
 inline constexpr std::size_t k_queue_degraded_count = 5'000;  // waiting jobs; the users' alert rule
+inline constexpr std::size_t k_webhooks_degraded_count = 5'000;  // events that wait for their plugin
 
 /// `parts` is copied; what it refers to outlives the router.
 std::unique_ptr<Router> make_router(const Parts& parts);
@@ -22,6 +23,9 @@ void add_integration_routes(Router& router, const Parts& parts);
 void add_connect_routes(Router& router, const Parts& parts);
 void add_sync_routes(Router& router, const Parts& parts);
 void add_record_routes(Router& router, const Parts& parts);
+void add_webhook_routes(Router& router, const Parts& parts);
+void add_webhook_log_routes(Router& router, const Parts& parts);
+void add_app_routes(Router& router, const Parts& parts);
 void add_health_routes(Router& router, const Parts& parts);
 void add_control_routes(Router& router, const Parts& parts);
 
