@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { program, temporaryFolder } from '../support/host.mjs';
 import { Nginx } from './nginx.mjs';
 import { syncBench } from './sync_bench.mjs';
+import { webhookBench } from './webhook_bench.mjs';
 
 const exec = promisify(execFile);
 const bin = path.dirname(program);
@@ -83,6 +84,21 @@ const benches = {
     row('— again, nothing changed', round(m.again_rows_per_second), `raw insert ${round(m.raw_rows_per_second)}`,
       m.again_rows_per_second / m.raw_rows_per_second);
     row('— CPU of the host\'s threads', m.thread_seconds.map((s) => `${round(s, 2)} s`).join(' + '), `sync took ${round(m.rows / m.sync_rows_per_second, 2)} s`);
+  },
+
+  async webhook() {
+    const { summary, proof, to_nginx, to_express, processed_per_second } = await webhookBench();
+    const ms = ({ p50_us, p95_us, p99_us }) => `${[p50_us, p95_us, p99_us].map((us) => round(us / 1000, 2)).join(' / ')} ms`;
+    const { nginx, tomada, express } = summary;
+    row('webhooks in, events/s: verified, deduplicated, on disk', round(tomada.per_second), `nginx, fixed 200: ${round(nginx.per_second)}`,
+      to_nginx.median, '≥ 0.35', to_nginx.median >= 0.35, [to_nginx.min, to_nginx.max]);
+    row('— the same', round(tomada.per_second), `Express + BullMQ + Redis: ${round(express.per_second)}`,
+      to_express.median, '≥ 8', to_express.median >= 8, [to_express.min, to_express.max]);
+    row('— p50 / p95 / p99', ms(tomada), `nginx ${ms(nginx)}; Express ${ms(express)}`);
+    row('— processed, events/s, from the first one in to the last one done', round(processed_per_second), '');
+    for (const [name, { acknowledged, missing, doubled }] of Object.entries(proof))
+      row(`— acknowledged by ${name}, looked for by id`, `${round(acknowledged)} events`,
+        `${round(missing)} missing, ${round(doubled)} doubled`, undefined, 'none', missing === 0 && doubled === 0);
   },
 };
 
