@@ -1,0 +1,3 @@
+#include "plugin.hpp"
+
+TOMADA_PLUGIN(stripe::Plugin)
