@@ -39,6 +39,12 @@ class Owned : public boost::intrusive::list_base_hook<> {
   Call* owner{};
 };
 
+/// The answer that an inline webhook may get.
+class OwnedReply final : public Owned {
+ public:
+  bool answered{false};
+};
+
 /// Lives on the stack of the call's task, from before the plugin's function is entered until after it has returned.
 class Call {
  public:

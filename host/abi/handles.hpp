@@ -9,7 +9,7 @@ namespace tomada::abi {
 
 class Call;
 
-enum class HandleKind : std::uint8_t { none = 0, call = 1, response = 2 };
+enum class HandleKind : std::uint8_t { none = 0, call = 1, response = 2, reply = 3 };
 
 /// kind (8 bits), generation (24), index (32: the thread's table and the slot in it). Never 0.
 using Handle = std::uint64_t;

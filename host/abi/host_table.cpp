@@ -29,6 +29,7 @@ const void* find_table(std::string_view id) {
   if (id == TOMADA_RECORDS_ID) return &k_records_service;
   if (id == TOMADA_STORAGE_ID) return &k_storage_service;
   if (id == TOMADA_CREDENTIALS_ID) return &k_credentials_service;
+  if (id == TOMADA_REPLY_ID) return &k_reply_service;
   Registered& all = registered();
   const std::lock_guard lock(all.mutex);
   for (const auto& [known, table] : all.tables)
@@ -63,9 +64,9 @@ const tomada_host& host_table() {
 }
 
 std::span<const std::string_view> known_services() {
-  static constexpr std::array<std::string_view, 8> k_ids{TOMADA_CALL_ID,        TOMADA_LOG_ID,    TOMADA_CLOCK_ID,
+  static constexpr std::array<std::string_view, 9> k_ids{TOMADA_CALL_ID,        TOMADA_LOG_ID,     TOMADA_CLOCK_ID,
                                                          TOMADA_HTTP_ID,        TOMADA_RECORDS_ID, TOMADA_STORAGE_ID,
-                                                         TOMADA_CREDENTIALS_ID, TOMADA_CRYPTO_ID};
+                                                         TOMADA_CREDENTIALS_ID, TOMADA_CRYPTO_ID,  TOMADA_REPLY_ID};
   return k_ids;
 }
 

@@ -104,7 +104,7 @@ struct Instance::Impl {
     if (running.handle() == 0) return fail(Errc::unavailable, "too many calls run on this thread");
     running.table().running = &running;
     std::string thrown;
-    const tomada_status status = guard(thrown, [&] { return enter(running.handle()); });
+    const tomada_status status = guard(thrown, [&] { return enter(running); });
     running.table().running = nullptr;
     if (status == TOMADA_OK) [[likely]] return {};
     if (is_known_status(status)) return running.error_of(status, function);
@@ -160,22 +160,22 @@ Instance::~Instance() {
 }
 
 Result<void> Instance::test_connection(runtime::Task& task, Services& services) {
-  return impl_->call(task, services, "test_connection", [this](tomada_call call) {
-    return impl_->plugin->table().test_connection(impl_->state, call);
+  return impl_->call(task, services, "test_connection", [this](Call& call) {
+    return impl_->plugin->table().test_connection(impl_->state, call.handle());
   });
 }
 
 Result<void> Instance::sync(runtime::Task& task, Services& services, const SyncRequest& request) {
-  return impl_->call(task, services, "sync", [&](tomada_call call) {
+  return impl_->call(task, services, "sync", [&](Call& call) {
     const tomada_sync_request given{sizeof(tomada_sync_request), static_cast<std::uint32_t>(request.mode),
                                     slice_of(request.entity), slice_of(request.since), slice_of(request.resume)};
-    return impl_->plugin->table().sync(impl_->state, call, &given);
+    return impl_->plugin->table().sync(impl_->state, call.handle(), &given);
   });
 }
 
 Result<void> Instance::handle_webhook(runtime::Task& task, Services& services, const Webhook& webhook) {
   if (!impl_->plugin->handles_webhooks()) return fail(Errc::unsupported, "this plugin handles no webhooks");
-  return impl_->call(task, services, "handle_webhook", [&](tomada_call call) {
+  return impl_->call(task, services, "handle_webhook", [&](Call& call) {
     std::vector<tomada_header> headers;
     headers.reserve(webhook.headers.size());
     for (const auto& [name, value] : webhook.headers) headers.push_back({slice_of(name), slice_of(value)});
@@ -187,7 +187,9 @@ Result<void> Instance::handle_webhook(runtime::Task& task, Services& services, c
                                headers.size(),
                                slice_of(webhook.body),
                                webhook.received_at_ms};
-    return impl_->plugin->table().handle_webhook(impl_->state, call, &given, 0);
+    // No handle left: nobody can answer, and the provider gets an empty 200.
+    const Handle reply = webhook.wants_reply ? call.own(std::make_unique<OwnedReply>(), HandleKind::reply) : 0;
+    return impl_->plugin->table().handle_webhook(impl_->state, call.handle(), &given, reply);
   });
 }
 

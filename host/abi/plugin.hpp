@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct tomada_plugin;  // plugin.h
@@ -25,13 +26,15 @@ struct SyncRequest {
   std::string resume;
 };
 
+/// Borrowed until handle_webhook() returns.
 struct Webhook {
-  std::string event_id;
-  std::string event_type;
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string_view event_id;
+  std::string_view event_type;
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string_view body;
   std::int64_t received_at_ms{};
   std::uint32_t attempt{1};
+  bool wants_reply{false};  // the provider waits: the plugin may call Services::reply()
 };
 
 /// A service table that is the same for all calls (crypto), given to query_service. Register before any load.

@@ -75,6 +75,12 @@ class Services {
   virtual Result<void> storage_put(std::string_view key, std::string_view value) = 0;     // *
   virtual Result<void> storage_remove(std::string_view key) = 0;                          // *
 
+  /// The one answer to an inline webhook; the thunk has checked its limits.
+  virtual Result<void> reply(int status, std::string_view content_type, std::string_view body) {
+    (void)status, (void)content_type, (void)body;
+    return fail(Errc::unsupported, "nobody waits for an answer here");
+  }
+
   /// The view lives as long as the call.
   virtual Result<std::string_view> credential(std::string_view field) = 0;
   virtual bool has_credential(std::string_view field) = 0;

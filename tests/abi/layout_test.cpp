@@ -164,6 +164,11 @@ static_assert(std::is_same_v<tomada_reply, std::uint64_t>);
 static_assert(std::is_same_v<tomada_unix_ms, std::int64_t>);
 static_assert(TOMADA_ABI_MAJOR == 1 && TOMADA_ABI_MINOR == 0);
 
+static_assert(sizeof(tomada_reply_service) == 16);
+static_assert(offsetof(tomada_reply_service, struct_size) == 0);
+static_assert(offsetof(tomada_reply_service, reserved) == 4);
+static_assert(offsetof(tomada_reply_service, set) == 8);
+
 static_assert(TOMADA_OK == 0);
 static_assert(TOMADA_E_CANCELLED == 1);
 static_assert(TOMADA_E_DEADLINE == 2);

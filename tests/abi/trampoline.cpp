@@ -39,9 +39,9 @@ tomada_status sync(void* instance, tomada_call call, const tomada_sync_request* 
   return hooks->call(hooks, g_host, call, request);
 }
 
-tomada_status handle_webhook(void* instance, tomada_call call, const tomada_webhook* webhook, tomada_reply) {
+tomada_status handle_webhook(void* instance, tomada_call call, const tomada_webhook* webhook, tomada_reply reply) {
   auto* const hooks = static_cast<tomada_test_hooks*>(instance);
-  return hooks->webhook != nullptr ? hooks->webhook(hooks, g_host, call, webhook) : TOMADA_E_UNSUPPORTED;
+  return hooks->webhook != nullptr ? hooks->webhook(hooks, g_host, call, webhook, reply) : TOMADA_E_UNSUPPORTED;
 }
 
 }  // namespace

@@ -45,6 +45,7 @@ class FakeServices final : public Services {
   std::vector<HttpRequest> requests;
   std::map<std::string, std::string, std::less<>> storage;
   std::map<std::string, std::string, std::less<>> credentials;
+  std::vector<std::string> replies;  // "200 text/plain body"
   std::size_t exchanges_live_count{0};
   std::optional<Error> next_error;  // of the next fallible service
 
@@ -88,6 +89,10 @@ class FakeServices final : public Services {
   Result<void> storage_remove(std::string_view key) override {
     storage.erase(std::string(key));
     return {};
+  }
+  Result<void> reply(int status, std::string_view content_type, std::string_view body) override {
+    replies.push_back(std::to_string(status) + " " + std::string(content_type) + " " + std::string(body));
+    return take_error();
   }
   Result<std::string_view> credential(std::string_view field) override {
     const auto found = credentials.find(field);

@@ -27,7 +27,7 @@ inline tomada_slice text(std::string_view view) { return {view.data(), view.size
 /// The functions of one trampoline instance; lives longer than the instance.
 struct PluginCode : tomada_test_hooks {
   std::function<tomada_status(const tomada_host&, tomada_call, const tomada_sync_request*)> on_call;
-  std::function<tomada_status(const tomada_host&, tomada_call, const tomada_webhook&)> on_webhook;
+  std::function<tomada_status(const tomada_host&, tomada_call, const tomada_webhook&, tomada_reply)> on_webhook;
   std::function<tomada_status(const tomada_create_args&, char*, std::uint64_t, std::uint64_t*)> on_create;
   std::atomic<int> creates_count{0};  // from every loop
   std::atomic<int> destroys_count{0};
@@ -37,9 +37,10 @@ struct PluginCode : tomada_test_hooks {
             [](tomada_test_hooks* hooks, const tomada_host* host, tomada_call handle, const tomada_sync_request* request) {
               return static_cast<PluginCode*>(hooks)->on_call(*host, handle, request);
             },
-            [](tomada_test_hooks* hooks, const tomada_host* host, tomada_call handle, const tomada_webhook* given) {
+            [](tomada_test_hooks* hooks, const tomada_host* host, tomada_call handle, const tomada_webhook* given,
+               tomada_reply reply) {
               auto& code = *static_cast<PluginCode*>(hooks);
-              return code.on_webhook ? code.on_webhook(*host, handle, *given) : tomada_status{TOMADA_E_UNSUPPORTED};
+              return code.on_webhook ? code.on_webhook(*host, handle, *given, reply) : tomada_status{TOMADA_E_UNSUPPORTED};
             },
             [](tomada_test_hooks* hooks, const tomada_host*, const tomada_create_args* args, char* why,
                std::uint64_t capacity, std::uint64_t* len) {

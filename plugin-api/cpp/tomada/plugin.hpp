@@ -5,7 +5,8 @@
 //     explicit MyPlugin(const tomada::sdk::Setup& setup);              // parse the configuration; no I/O
 //     void test_connection(tomada::sdk::Call& call);
 //     void sync(tomada::sdk::Call& call, const tomada::sdk::SyncRequest& request);
-//     void handle_webhook(tomada::sdk::Call&, const tomada::sdk::Webhook&);  // only when it has webhooks
+//     void handle_webhook(tomada::sdk::Call&, const tomada::sdk::Webhook&);  // only when it has webhooks; with a third
+//                                      // parameter tomada::sdk::Reply& when it answers providers that wait
 //     static constexpr std::string_view k_services[] = {TOMADA_HTTP_ID, ...};  // optional: refuse early without them
 //   };
 //   TOMADA_PLUGIN(MyPlugin)
@@ -16,6 +17,7 @@
 #pragma once
 
 #include "tomada/call.hpp"
+#include "tomada/reply.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -74,7 +76,11 @@ class Entry {
     Plugin plugin;
   };
 
-  static constexpr bool k_has_webhooks = requires(Plugin & plugin, Call& call, const Webhook& webhook) {
+  static constexpr bool k_replies =
+      requires(Plugin & plugin, Call& call, const Webhook& webhook, Reply& reply) {
+        plugin.handle_webhook(call, webhook, reply);
+      };
+  static constexpr bool k_has_webhooks = k_replies || requires(Plugin & plugin, Call& call, const Webhook& webhook) {
     plugin.handle_webhook(call, webhook);
   };
 
@@ -126,15 +132,19 @@ class Entry {
   }
 
   static tomada_status handle_webhook(void* instance, tomada_call call, const tomada_webhook* webhook,
-                                      tomada_reply) noexcept {
+                                      tomada_reply handle) noexcept {
     return guard(instance, call, [&](Plugin& plugin, Call& in) {
-      if constexpr (k_has_webhooks)
-        plugin.handle_webhook(in, Webhook{.attempt = webhook->attempt,
-                                          .event_id = view(webhook->event_id),
-                                          .event_type = view(webhook->event_type),
-                                          .headers = {webhook->headers, webhook->headers_count},
-                                          .body = view(webhook->body),
-                                          .received_at_ms = webhook->received_at_ms});
+      [[maybe_unused]] const Webhook given{.attempt = webhook->attempt,
+                                           .event_id = view(webhook->event_id),
+                                           .event_type = view(webhook->event_type),
+                                           .headers = {webhook->headers, webhook->headers_count},
+                                           .body = view(webhook->body),
+                                           .received_at_ms = webhook->received_at_ms};
+      [[maybe_unused]] Reply reply(static_cast<Instance*>(instance)->services.reply, call, handle);
+      if constexpr (k_replies)
+        plugin.handle_webhook(in, given, reply);
+      else if constexpr (k_has_webhooks)
+        plugin.handle_webhook(in, given);
     });
   }
 

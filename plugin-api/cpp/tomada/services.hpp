@@ -16,6 +16,7 @@ struct Services {
   const tomada_storage_service* storage{};
   const tomada_credentials_service* credentials{};
   const tomada_crypto_service* crypto{};
+  const tomada_reply_service* reply{};
 
   static Services find(const tomada_host& host) {
     Services found;
@@ -27,6 +28,7 @@ struct Services {
     found.storage = table<tomada_storage_service>(host, TOMADA_STORAGE_ID);
     found.credentials = table<tomada_credentials_service>(host, TOMADA_CREDENTIALS_ID);
     found.crypto = table<tomada_crypto_service>(host, TOMADA_CRYPTO_ID);
+    found.reply = table<tomada_reply_service>(host, TOMADA_REPLY_ID);
     return found;
   }
 

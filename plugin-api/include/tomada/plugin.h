@@ -80,7 +80,7 @@ typedef struct tomada_slice {
 
 typedef uint64_t tomada_call;     /* one running call; valid until the plugin function returns */
 typedef uint64_t tomada_response; /* an HTTP response, or a request under way */
-typedef uint64_t tomada_reply;    /* the answer to an inline webhook; 0 when the event is worked off later */
+typedef uint64_t tomada_reply;    /* the answer to an inline webhook; 0 when nobody waits for one */
 
 typedef struct tomada_header {
   tomada_slice name; /* any case */
@@ -132,7 +132,8 @@ typedef struct tomada_webhook {
   uint32_t attempt; /* 1 the first time this event is handed over */
   tomada_slice event_id;
   tomada_slice event_type;
-  const tomada_header *headers;
+  const tomada_header *headers; /* without those that carry secrets in clear; "Tomada-Request" is the method, a space
+                                   and the target (path and query) as they came in */
   uint64_t headers_count;
   tomada_slice body; /* the raw bytes as received */
   tomada_unix_ms received_at_ms;
@@ -161,7 +162,13 @@ typedef struct tomada_plugin {
    * end. Called again with `resume` after an interruption. */
   tomada_status (*sync)(void *instance, tomada_call call, const tomada_sync_request *request);
 
-  /* Works off one verified and stored event. `reply` is 0 unless the manifest says webhook.reply = "inline". */
+  /* Works off one verified and stored event. Everything it did with records and storage takes effect together with the
+   * event's state when it returns TOMADA_OK, else nothing of it does: a retry starts from the same place, and an event
+   * is in effect once however often it is handed over.
+   * Called again after 1, 5 and 15 minutes, 1 and 6 hours, then the event is kept as failed for the operator.
+   * TOMADA_E_PERMANENT, TOMADA_E_UNSUPPORTED: failed at once.
+   * `reply` is 0 unless the manifest says webhook.reply = "inline" and the provider waits for the answer now (see
+   * service reply); then there are 2.5 seconds for the call, and after a failure it comes again with `reply` 0. */
   tomada_status (*handle_webhook)(void *instance, tomada_call call, const tomada_webhook *webhook, tomada_reply reply);
 
   /* A further function table of this plugin by id, or NULL. [any-thread] [no-suspend] */
@@ -308,7 +315,10 @@ typedef struct tomada_record {
   tomada_unix_ms updated_at_ms; /* the provider's own; older data never overwrites newer; 0: not known */
 } tomada_record;
 
-/* The sink of sync() and handle_webhook(). Nothing is in effect before checkpoint() or complete() returned TOMADA_OK. */
+/* The sink of sync() and handle_webhook(). In sync() nothing is in effect before checkpoint() or complete() returned
+ * TOMADA_OK. In handle_webhook() it takes effect when the function returns TOMADA_OK, together with what storage was
+ * told and with the event's state, else not at all; checkpoint(), complete() and progress() return
+ * TOMADA_E_UNSUPPORTED there. A record that is refused there makes the event "partial". */
 typedef struct tomada_records_service {
   uint32_t struct_size;
   uint32_t reserved;
@@ -340,7 +350,9 @@ typedef struct tomada_records_service {
 
 #define TOMADA_STORAGE_ID "unstable.storage/1"
 
-/* A small durable map for each integration: keys of 1 to 512 bytes, values up to 256 KiB, 10,000 keys. */
+/* A small durable map for each integration: keys of 1 to 512 bytes, values up to 256 KiB, 10,000 keys.
+ * In handle_webhook() put() and remove() take effect when the function returns TOMADA_OK, together with its records,
+ * else not at all; get() sees the call's own changes. At most 1,000 keys may change in one such call. */
 typedef struct tomada_storage_service {
   uint32_t struct_size;
   uint32_t reserved;
@@ -348,7 +360,7 @@ typedef struct tomada_storage_service {
   /* `*value` lives until the next storage call or the end of the call. TOMADA_E_NOT_FOUND. [call] [may-suspend] */
   tomada_status (*get)(tomada_call call, tomada_slice key, tomada_slice *value);
 
-  /* Durable when it returns TOMADA_OK. [call] [may-suspend] */
+  /* Durable when it returns TOMADA_OK; in handle_webhook() see above. [call] [may-suspend] */
   tomada_status (*put)(tomada_call call, tomada_slice key, tomada_slice value);
 
   /* TOMADA_OK also when there was none. [call] [may-suspend] */
@@ -412,6 +424,24 @@ typedef struct tomada_crypto_service {
   tomada_status (*hex_encode)(tomada_slice data, char *out, uint64_t capacity, uint64_t *len);
   tomada_status (*hex_decode)(tomada_slice text, char *out, uint64_t capacity, uint64_t *len);
 } tomada_crypto_service;
+
+/* ---- Service: reply -------------------------------------------------------------------------------------------- */
+
+#define TOMADA_REPLY_ID "unstable.reply/1"
+
+/* What a provider that waits is answered (a slash command, a call that asks for instructions). Without an answer it gets
+ * an empty 200. The answer is sent only when the function then returns TOMADA_OK. */
+typedef struct tomada_reply_service {
+  uint32_t struct_size;
+  uint32_t reserved;
+
+  /* The one answer of this call: `status` 200 to 499, `content_type` at most 255 bytes of visible ASCII and spaces
+   * (empty: none is sent), `body` at most 64 KiB. Copied.
+   * TOMADA_E_UNSUPPORTED: `reply` is 0, nobody waits. TOMADA_E_INVALID_DATA: beyond these limits, or a second answer.
+   * TOMADA_E_STALE_HANDLE: not the reply of this call. [call] [no-suspend] */
+  tomada_status (*set)(tomada_call call, tomada_reply reply, uint32_t status, tomada_slice content_type,
+                       tomada_slice body);
+} tomada_reply_service;
 
 /* ---- Conveniences ---------------------------------------------------------------------------------------------- */
 

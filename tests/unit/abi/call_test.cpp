@@ -53,7 +53,9 @@ TEST_F(CallTest, PassesTheRequestAndReturnsOk) {
 
 TEST_F(CallTest, HandsOverAWebhook) {
   make();
-  code.on_webhook = [](const tomada_host&, tomada_call, const tomada_webhook& webhook) -> tomada_status {
+  code.on_webhook = [](const tomada_host&, tomada_call, const tomada_webhook& webhook,
+                       tomada_reply reply) -> tomada_status {
+    EXPECT_EQ(reply, 0u);
     return webhook.headers_count == 1 && webhook.headers[0].value.len == 3 && webhook.attempt == 2 ? TOMADA_OK
                                                                                                    : TOMADA_E_PERMANENT;
   };
@@ -61,6 +63,32 @@ TEST_F(CallTest, HandsOverAWebhook) {
     FakeServices services(task);
     return instance->handle_webhook(task, services, {"e1", "created", {{"X-A", "abc"}}, "{}", 1, 2});
   }).has_value());
+}
+
+TEST_F(CallTest, AnInlineWebhookIsAnsweredOnceWithinLimits) {
+  make();
+  code.on_webhook = [](const tomada_host& host, tomada_call handle, const tomada_webhook&,
+                       tomada_reply reply) -> tomada_status {
+    const auto& service = abi::service<tomada_reply_service>(host, TOMADA_REPLY_ID);
+    const std::string long_body(64 * 1024 + 1, 'x');
+    EXPECT_NE(reply, 0u);
+    EXPECT_EQ(service.set(handle, 0, 200, text("text/plain"), text("a")), TOMADA_E_UNSUPPORTED);
+    EXPECT_EQ(service.set(handle, reply + 1, 200, text("text/plain"), text("a")), TOMADA_E_STALE_HANDLE);
+    EXPECT_EQ(service.set(handle, reply, 199, text("text/plain"), text("a")), TOMADA_E_INVALID_DATA);
+    EXPECT_EQ(service.set(handle, reply, 500, text("text/plain"), text("a")), TOMADA_E_INVALID_DATA);
+    EXPECT_EQ(service.set(handle, reply, 200, text("text/plain\r\nX: y"), text("a")), TOMADA_E_INVALID_DATA);
+    EXPECT_EQ(service.set(handle, reply, 200, text("text/plain"), text(long_body)), TOMADA_E_INVALID_DATA);
+    EXPECT_EQ(service.set(handle, reply, 201, text("text/xml"), text("<a/>")), TOMADA_OK);
+    EXPECT_EQ(service.set(handle, reply, 200, text("text/plain"), text("b")), TOMADA_E_INVALID_DATA);
+    return TOMADA_OK;
+  };
+  runtime::run(loop, [&](runtime::Task& task) {
+    FakeServices services(task);
+    Webhook webhook{.event_id = "e1", .event_type = "command", .wants_reply = true};
+    EXPECT_TRUE(instance->handle_webhook(task, services, webhook).has_value());
+    EXPECT_THAT(services.replies, ElementsAre("201 text/xml <a/>"));
+    return 0;
+  });
 }
 
 TEST_F(CallTest, AThrowingPluginIsInternalAndTheInstanceIsBroken) {

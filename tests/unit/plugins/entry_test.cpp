@@ -99,6 +99,20 @@ TEST(Entry, HasHandleWebhookOnlyWhenTheClassHas) {
   EXPECT_EQ(call.log, std::vector<std::string>{"hello"});
 }
 
+class ReplyingPlugin : public ThrowingPlugin {
+ public:
+  using ThrowingPlugin::ThrowingPlugin;
+  void handle_webhook(Call& call, const Webhook&, Reply& reply) { call.log().info(reply.wanted() ? "wanted" : "not"); }
+};
+
+TEST(Entry, HandsTheReplyToAClassThatTakesIt) {
+  Instance instance(&Entry<ReplyingPlugin>::fill, "{}");
+  ASSERT_NE(instance.table().handle_webhook, nullptr);
+  FakeCall call;
+  EXPECT_EQ(instance.handle_webhook(call, make<tomada_webhook>()), TOMADA_OK);
+  EXPECT_EQ(call.log, std::vector<std::string>{"not"});
+}
+
 TEST(Entry, WritesNoMoreThanAnOlderHostsStruct) {
   tomada_plugin plugin{};
   plugin.struct_size = offsetof(tomada_plugin, handle_webhook);
