@@ -99,7 +99,6 @@ void Plugin::handle_webhook(sdk::Call& call, const sdk::Webhook& webhook) {
   record.updated_at(webhook.received_at_ms);
   if (!call.records().upsert(k_entity, record))
     throw sdk::Failure(TOMADA_E_INVALID_DATA, "the host refused the record of this event");
-  call.records().checkpoint({});
 }
 
 }  // namespace webhook

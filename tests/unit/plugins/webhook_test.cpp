@@ -53,11 +53,12 @@ tomada_status hand_over(FakeCall& call, const Given& given) {
 json record_of(const Given& given) {
   FakeCall call;
   EXPECT_EQ(hand_over(call, given), TOMADA_OK);
-  EXPECT_EQ(call.committed.size(), 1u);
-  if (call.committed.empty()) return {};
-  EXPECT_EQ(call.committed[0].external_id, "event-1");
-  EXPECT_EQ(call.committed[0].updated_at_ms, 1767225600123);
-  return json::parse(call.committed[0].json);
+  EXPECT_TRUE(call.checkpoints.empty());  // what a webhook did takes effect when it returns
+  EXPECT_EQ(call.page.size(), 1u);
+  if (call.page.empty()) return {};
+  EXPECT_EQ(call.page[0].external_id, "event-1");
+  EXPECT_EQ(call.page[0].updated_at_ms, 1767225600123);
+  return json::parse(call.page[0].json);
 }
 
 TEST(WebhookPlugin, AnEventIsARecordUnderItsOwnId) {
@@ -84,7 +85,7 @@ TEST(WebhookPlugin, ABodyTooLargeForARecordIsLeftOut) {
   FakeCall call;
   const std::string body = '"' + std::string(webhook::k_body_bytes_max, 'x') + '"';
   ASSERT_EQ(hand_over(call, {.body = body}), TOMADA_OK);
-  const json record = json::parse(call.committed.at(0).json);
+  const json record = json::parse(call.page.at(0).json);
   EXPECT_FALSE(record.contains("body"));
   EXPECT_EQ(record.at("body_bytes"), body.size());
   EXPECT_EQ(call.log.size(), 1u);
