@@ -1,33 +1,22 @@
+#include "host/store/sqlite/integration_rows.hpp"
 #include "host/store/sqlite/lookups.hpp"
 #include "host/store/sqlite/parts.hpp"
+#include "host/store/sqlite/webhook_rows.hpp"
+
+#include <limits>
 
 namespace tomada::store::sqlite {
 namespace {
 
-#define TOMADA_INTEGRATION_COLUMNS                                                                        \
-  "config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled, " \
-  "health_status, connection_status, last_sync_at_ms, created_at_ms, updated_at_ms, version"
+constexpr std::int64_t k_removed_rows_max = 2'000;  // of one transaction
 
-Integration read_integration(const Statement& row) {
-  return {.config_id = row.text(0),
-          .tenant_id = row.text(1),
-          .integration_name = row.text(2),
-          .provider_name = row.text(3),
-          .config_json = row.text(4),
-          .sealed_credentials = row.text(5),
-          .is_enabled = row.integer(6) != 0,
-          .health_status = row.text(7),
-          .connection_status = row.text(8),
-          .last_sync_at_ms = row.optional_integer(9),
-          .created_at_ms = row.integer(10),
-          .updated_at_ms = row.integer(11),
-          .version = row.integer(12)};
-}
-
-std::vector<Integration> read_all(Statement& query) {
-  std::vector<Integration> integrations;
-  while (query.step()) integrations.push_back(read_integration(query));
-  return integrations;
+/// NOT_FOUND: the app that it names is neither the tenant's own nor shared.
+Result<void> check_app(Connection& connection, const Integration& integration) {
+  if (integration.app_id.empty()) return {};
+  if (connection.prepare("SELECT 1 FROM apps WHERE app_id = ?1 AND (tenant_id = ?2 OR is_shared = 1)")
+          .first(integration.app_id, integration.tenant_id))
+    return {};
+  return fail(Errc::not_found, "there is no app " + integration.app_id);
 }
 
 class SqliteIntegrations final : public Integrations {
@@ -38,13 +27,15 @@ class SqliteIntegrations final : public Integrations {
     return database_.write(task, [&](Connection& connection) -> Result<void> {
       if (!connection.prepare("SELECT 1 FROM tenants WHERE tenant_id = ?1").first(integration.tenant_id))
         return fail(Errc::not_found, "there is no such tenant");
+      TOMADA_TRY(check_app(connection, integration));
       if (connection.run("INSERT INTO api_configurations (" TOMADA_INTEGRATION_COLUMNS ")"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+                         " ON CONFLICT DO NOTHING",
                          integration.config_id, integration.tenant_id, integration.integration_name,
                          integration.provider_name, integration.config_json, Blob{integration.sealed_credentials},
                          integration.is_enabled, integration.health_status, integration.connection_status,
                          integration.last_sync_at_ms, integration.created_at_ms, integration.updated_at_ms,
-                         integration.version) == 0)
+                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy) == 0)
         return fail(Errc::conflict, "there is an integration " + integration.config_id + " already");
       return {};
     });
@@ -66,7 +57,7 @@ class SqliteIntegrations final : public Integrations {
       auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
                                       " FROM api_configurations WHERE tenant_id = ?1 AND provider_name = ?2"
                                       " ORDER BY config_id");
-      return read_all(query.bind(tenant_id, provider_name));
+      return read_integrations(query.bind(tenant_id, provider_name));
     });
   }
 
@@ -76,20 +67,34 @@ class SqliteIntegrations final : public Integrations {
       auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
                                       " FROM api_configurations WHERE tenant_id = ?1 AND config_id > ?2"
                                       " ORDER BY config_id LIMIT ?3");
-      return read_all(query.bind(tenant_id, after_id, limit));
+      return read_integrations(query.bind(tenant_id, after_id, limit));
+    });
+  }
+
+  Result<std::optional<Integration>> find_any(runtime::Task& task, std::string_view config_id) override {
+    return database_.read(task, [&](Connection& connection) -> Result<std::optional<Integration>> {
+      auto query = connection.prepare("SELECT " TOMADA_INTEGRATION_COLUMNS
+                                      " FROM api_configurations WHERE config_id = ?1");
+      if (!query.first(config_id)) return std::nullopt;
+      return read_integration(query);
     });
   }
 
   Result<void> update(runtime::Task& task, const Integration& integration) override {
     return database_.write(task, [&](Connection& connection) -> Result<void> {
       TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, integration.tenant_id, integration.config_id));
+      if (!connection.prepare("SELECT 1 FROM api_configurations WHERE config_no = ?1 AND app_id = ?2")
+               .first(config_no, integration.app_id))
+        TOMADA_TRY(check_app(connection, integration));
       if (connection.run("UPDATE api_configurations SET integration_name = ?1, config_json = ?2,"
                          " sealed_credentials = ?3, is_enabled = ?4, connection_status = ?5, updated_at_ms = ?6,"
-                         " version = version + 1 WHERE config_no = ?7 AND version = ?8",
+                         " app_id = ?9, account_id = ?10, allow_legacy = ?11, version = version + 1"
+                         " WHERE config_no = ?7 AND version = ?8",
                          integration.integration_name, integration.config_json, Blob{integration.sealed_credentials},
                          integration.is_enabled, integration.connection_status, integration.updated_at_ms, config_no,
-                         integration.version) == 0)
+                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy) == 0)
         return fail(Errc::conflict, "the integration was changed by somebody else meanwhile; read it again");
+      if (integration.is_enabled) wake_webhook_job(connection, integration.config_id, integration.updated_at_ms);
       return {};
     });
   }
@@ -104,9 +109,17 @@ class SqliteIntegrations final : public Integrations {
     });
   }
 
+  /// Webhooks go first, in steps: there may be millions, and the writer is one for all.
   Result<void> remove(runtime::Task& task, std::string_view tenant_id, std::string_view config_id) override {
+    for (std::int64_t removed_count = k_removed_rows_max; removed_count == k_removed_rows_max;) {
+      TOMADA_TRY_ASSIGN(removed_count, database_.write(task, [&](Connection& connection) -> Result<std::int64_t> {
+        TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
+        return remove_webhooks(connection, config_no, {}, k_removed_rows_max);
+      }));
+    }
     return database_.write(task, [&](Connection& connection) -> Result<void> {
       TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
+      (void)remove_webhooks(connection, config_no, {}, std::numeric_limits<std::int64_t>::max());
       connection.run("DELETE FROM jobs WHERE config_id = ?1", config_id);
       connection.run("DELETE FROM sync_operations WHERE config_id = ?1", config_id);
       connection.run("DELETE FROM plugin_values WHERE config_no = ?1", config_no);

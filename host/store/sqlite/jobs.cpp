@@ -1,27 +1,30 @@
 #include "host/store/sqlite/parts.hpp"
+#include "host/store/sqlite/webhook_rows.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
+#include <utility>
 
 namespace tomada::store::sqlite {
 namespace {
 
 Error lease_lost(const Job& job) { return fail(Errc::conflict, "the lease on job " + job.job_id + " is lost"); }
 
-/// Oldest due first. A job whose lease ran out counts as due; one whose integration has a running job does not.
+/// Oldest due first. A job whose lease ran out counts as due; one whose integration has a running job of the same kind
+/// does not.
 std::vector<Job> find_due(Connection& connection, std::int64_t now_ms, std::size_t limit) {
   auto query = connection.prepare(
       "SELECT job_id, tenant_id, config_id, kind, payload_json, due_at_ms, attempts, fencing_token FROM jobs j"
       " INDEXED BY jobs_by_due WHERE status <> 'dead' AND due_at_ms <= ?1"
       " AND (status = 'waiting' OR lease_until_ms <= ?1)"
-      " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.config_id = j.config_id AND r.status = 'running'"
-      " AND r.lease_until_ms > ?1)"
+      " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.config_id = j.config_id AND r.kind = j.kind"
+      " AND r.status = 'running' AND r.lease_until_ms > ?1)"
       " ORDER BY due_at_ms, job_id");
   query.bind(now_ms);
   std::vector<Job> jobs;
-  std::unordered_set<std::string> busy;
+  std::set<std::pair<std::string, std::string>> busy;
   while (jobs.size() < limit && query.step()) {
-    if (!busy.insert(query.text(2)).second) continue;
+    if (!busy.emplace(query.text(2), query.text(3)).second) continue;
     jobs.push_back({.job_id = query.text(0),
                     .tenant_id = query.text(1),
                     .config_id = query.text(2),
@@ -34,18 +37,30 @@ std::vector<Job> find_due(Connection& connection, std::int64_t now_ms, std::size
   return jobs;
 }
 
+/// Of kind "webhook": the job waits for the first of the open events. False: there are none.
+bool wait_for_webhooks(Connection& connection, const Job& job) {
+  const auto due_at_ms = next_webhook_ms(connection, job.config_id);
+  return due_at_ms && connection.run("UPDATE jobs SET status = 'waiting', due_at_ms = ?1, lease_until_ms = NULL,"
+                                     " attempts = 0, error_code = '', error_message = ''"
+                                     " WHERE job_id = ?2 AND fencing_token = ?3 AND status = 'running'",
+                                     *due_at_ms, job.job_id, job.fencing_token) == 1;
+}
+
 /// False: the lease was lost.
 bool end_job(Connection& connection, const Job& job, const JobOutcome& outcome) {
   switch (outcome.kind) {
     case JobOutcome::Kind::done:
+      if (job.kind == k_webhook_kind && wait_for_webhooks(connection, job)) return true;
       return connection.run("DELETE FROM jobs WHERE job_id = ?1 AND fencing_token = ?2 AND status = 'running'",
                             job.job_id, job.fencing_token) == 1;
     case JobOutcome::Kind::retry:
-      return connection.run("UPDATE jobs SET status = 'waiting', due_at_ms = ?1, lease_until_ms = NULL,"
-                            " attempts = attempts - ?2, error_code = ?3, error_message = ?4"
+      // A webhook job that was woken while it ran (wake_webhook_job) is due at once, whatever its holder says.
+      return connection.run("UPDATE jobs SET status = 'waiting', lease_until_ms = NULL, due_at_ms ="
+                            " CASE WHEN kind = 'webhook' AND due_at_ms = 0 THEN min(?1, ?7) ELSE ?1 END,"
+                            " attempts = CASE kind WHEN 'webhook' THEN 0 ELSE attempts - ?2 END, error_code = ?3, error_message = ?4"
                             " WHERE job_id = ?5 AND fencing_token = ?6 AND status = 'running'",
                             outcome.due_at_ms, outcome.counts_attempt ? 0 : 1, outcome.error_code,
-                            outcome.error_message, job.job_id, job.fencing_token) == 1;
+                            outcome.error_message, job.job_id, job.fencing_token, outcome.now_ms) == 1;
     case JobOutcome::Kind::dead:
       return connection.run("UPDATE jobs SET status = 'dead', lease_until_ms = NULL, error_code = ?1,"
                             " error_message = ?2 WHERE job_id = ?3 AND fencing_token = ?4 AND status = 'running'",
@@ -122,11 +137,11 @@ class SqliteJobs final : public Jobs {
   Result<std::optional<std::int64_t>> next_due_ms(runtime::Task& task) override {
     return database_.read(task, [&](Connection& connection) -> Result<std::optional<std::int64_t>> {
       std::optional<std::int64_t> next;
-      // A waiting job behind a running one of its integration is not due before that ends.
+      // A waiting job behind a running one of its integration and kind is not due before that ends.
       auto waiting = connection.prepare(
           "SELECT due_at_ms FROM jobs j INDEXED BY jobs_by_due WHERE status <> 'dead' AND status = 'waiting'"
-          " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.config_id = j.config_id AND r.status = 'running')"
-          " ORDER BY due_at_ms LIMIT 1");
+          " AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.config_id = j.config_id AND r.kind = j.kind"
+          " AND r.status = 'running') ORDER BY due_at_ms LIMIT 1");
       if (waiting.step()) next = waiting.integer(0);
       auto running = connection.prepare("SELECT min(lease_until_ms) FROM jobs WHERE status = 'running'");
       if (!running.step()) return next;

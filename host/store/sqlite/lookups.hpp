@@ -12,4 +12,8 @@ Result<std::int64_t> find_config_no(Connection& connection, std::string_view ten
 Result<void> check_fence(Connection& connection, std::string_view tenant_id, std::string_view sync_id,
                          std::int64_t fencing_token);
 
+/// One value of plugin_values. INVALID_DATA: over a limit of store/values.hpp.
+Result<void> put_value(Connection& connection, std::int64_t config_no, std::string_view key, std::string_view value);
+void remove_value(Connection& connection, std::int64_t config_no, std::string_view key);
+
 }  // namespace tomada::store::sqlite

@@ -61,7 +61,9 @@ SqliteStore::SqliteStore(FileLock lock, Connections connections, const Options& 
       records_(make_records(database_)),
       syncs_(make_syncs(database_)),
       jobs_(make_jobs(database_)),
-      values_(make_values(database_)) {}
+      values_(make_values(database_)),
+      apps_(make_apps(database_)),
+      webhooks_(make_webhooks(database_)) {}
 
 Result<void> SqliteStore::ping(runtime::Task& task) {
   return database_.read(task, [](Connection& connection) -> Result<void> {

@@ -34,7 +34,8 @@ PageCommit::PageCommit(Connection& connection, const Page& page)
 
 Result<PageOutcome> PageCommit::run() {
   TOMADA_TRY_ASSIGN(config_no_, find_config_no(connection_, page_.tenant_id, page_.config_id));
-  TOMADA_TRY(check_fence(connection_, page_.tenant_id, page_.sync_id, page_.fencing_token));
+  if (!page_.sync_id.empty())
+    TOMADA_TRY(check_fence(connection_, page_.tenant_id, page_.sync_id, page_.fencing_token));
   {
     auto query = connection_.prepare("SELECT last FROM record_sequence");
     if (query.step()) last_sequence_ = query.integer(0);

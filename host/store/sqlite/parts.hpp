@@ -14,5 +14,7 @@ std::unique_ptr<Records> make_records(Database& database);
 std::unique_ptr<Syncs> make_syncs(Database& database);
 std::unique_ptr<Jobs> make_jobs(Database& database);
 std::unique_ptr<Values> make_values(Database& database);
+std::unique_ptr<Apps> make_apps(Database& database);
+std::unique_ptr<Webhooks> make_webhooks(Database& database);
 
 }  // namespace tomada::store::sqlite

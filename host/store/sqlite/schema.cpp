@@ -157,7 +157,90 @@ CREATE TABLE plugin_values (
 ) STRICT;
 )sql";
 
-constexpr std::array k_migrations{Migration{1, "first", k_first}};
+/* Webhooks are the hot path: every tree that an event touches is a page of its own in each commit, so there are few.
+ * - webhook_events is narrow and ordered as it is read; config_no 0: an account that no integration has.
+ * - next_processing_at_ms is set while an event is open (pending or processing), whatever its status says: the indexes
+ *   ask for it and not for the status, so taking an event moves no entry of the two large ones.
+ * - webhook_keys finds an event that was stored before: 16 bytes of a hash instead of two long texts.
+ * - webhook_payloads is ordered by time over all integrations: retention by size starts at its beginning. */
+constexpr const char* k_webhooks = R"sql(
+CREATE TABLE apps (
+  app_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL REFERENCES tenants,
+  app_name TEXT NOT NULL,
+  provider_name TEXT NOT NULL,
+  sealed_credentials BLOB NOT NULL,
+  is_shared INTEGER NOT NULL,
+  is_enabled INTEGER NOT NULL,
+  allow_legacy INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  updated_at_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX apps_by_tenant ON apps (tenant_id);
+CREATE INDEX apps_shared ON apps (app_id) WHERE is_shared = 1;
+
+ALTER TABLE api_configurations ADD COLUMN app_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_configurations ADD COLUMN account_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_configurations ADD COLUMN allow_legacy INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX api_configurations_by_app ON api_configurations (app_id, account_id) WHERE app_id <> '';
+
+CREATE UNIQUE INDEX jobs_of_webhooks ON jobs (config_id) WHERE kind = 'webhook';
+
+CREATE TABLE webhook_events (
+  config_no INTEGER NOT NULL,
+  webhook_id INTEGER NOT NULL,
+  event_id TEXT NOT NULL,
+  event_type TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  app_id TEXT NOT NULL,
+  source_ip TEXT NOT NULL,
+  signature_verified INTEGER NOT NULL,
+  processing_status TEXT NOT NULL,
+  processing_attempts INTEGER NOT NULL DEFAULT 0,
+  next_processing_at_ms INTEGER,
+  processed_at_ms INTEGER,
+  error_code TEXT NOT NULL DEFAULT '',
+  processing_error TEXT NOT NULL DEFAULT '',
+  received_at_ms INTEGER NOT NULL,
+  body_bytes INTEGER NOT NULL,
+  PRIMARY KEY (config_no, webhook_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_events_open ON webhook_events (config_no, next_processing_at_ms)
+  WHERE next_processing_at_ms IS NOT NULL;
+CREATE INDEX webhook_events_by_subject ON webhook_events (config_no, subject)
+  WHERE next_processing_at_ms IS NOT NULL AND subject <> '';
+CREATE INDEX webhook_events_in_hand ON webhook_events (config_no) WHERE processing_status = 'processing';
+CREATE INDEX webhook_events_failed ON webhook_events (config_no, signature_verified)
+  WHERE processing_status = 'failed';
+
+CREATE TABLE webhook_payloads (
+  webhook_id INTEGER PRIMARY KEY,
+  config_no INTEGER NOT NULL,
+  headers BLOB NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE webhook_payload_bytes (total INTEGER NOT NULL) STRICT;  -- one row: of all payloads
+INSERT INTO webhook_payload_bytes VALUES (0);
+
+CREATE TABLE webhook_keys (
+  key BLOB NOT NULL PRIMARY KEY,
+  webhook_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE webhook_attempts (
+  webhook_id INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  started_at_ms INTEGER NOT NULL,
+  duration_us INTEGER NOT NULL,
+  error_code TEXT NOT NULL,
+  error_message TEXT NOT NULL,
+  PRIMARY KEY (webhook_id, attempt)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array k_migrations{Migration{1, "first", k_first}, Migration{2, "webhooks", k_webhooks}};
 
 std::int64_t scalar(Connection& connection, Sql sql) {
   auto query = connection.prepare(sql);

@@ -27,6 +27,8 @@ class SqliteStore final : public Store {
   Syncs& syncs() override { return *syncs_; }
   Jobs& jobs() override { return *jobs_; }
   Values& values() override { return *values_; }
+  Apps& apps() override { return *apps_; }
+  Webhooks& webhooks() override { return *webhooks_; }
   Result<void> ping(runtime::Task& task) override;
 
   /// Transactions so far; many writes share one.
@@ -44,6 +46,8 @@ class SqliteStore final : public Store {
   std::unique_ptr<Syncs> syncs_;
   std::unique_ptr<Jobs> jobs_;
   std::unique_ptr<Values> values_;
+  std::unique_ptr<Apps> apps_;
+  std::unique_ptr<Webhooks> webhooks_;
 };
 
 }  // namespace tomada::store::sqlite

@@ -2,6 +2,26 @@
 #include "host/store/sqlite/parts.hpp"
 
 namespace tomada::store::sqlite {
+
+Result<void> put_value(Connection& connection, std::int64_t config_no, std::string_view key, std::string_view value) {
+  if (key.size() > k_value_key_bytes_max)
+    return fail(Errc::invalid_data, "a key has at most " + std::to_string(k_value_key_bytes_max) + " bytes");
+  if (value.size() > k_value_bytes_max)
+    return fail(Errc::invalid_data, "a value has at most " + std::to_string(k_value_bytes_max) + " bytes");
+  if (connection.run("UPDATE plugin_values SET value = ?1 WHERE config_no = ?2 AND key = ?3", Blob{value}, config_no,
+                     key) > 0)
+    return {};
+  auto full = connection.prepare("SELECT 1 FROM plugin_values WHERE config_no = ?1 LIMIT 1 OFFSET ?2");
+  if (full.first(config_no, k_values_count_max - 1))
+    return fail(Errc::invalid_data, "an integration keeps at most " + std::to_string(k_values_count_max) + " values");
+  connection.run("INSERT INTO plugin_values (config_no, key, value) VALUES (?1, ?2, ?3)", config_no, key, Blob{value});
+  return {};
+}
+
+void remove_value(Connection& connection, std::int64_t config_no, std::string_view key) {
+  connection.run("DELETE FROM plugin_values WHERE config_no = ?1 AND key = ?2", config_no, key);
+}
+
 namespace {
 
 class SqliteValues final : public Values {
@@ -21,21 +41,9 @@ class SqliteValues final : public Values {
 
   Result<void> put(runtime::Task& task, std::string_view tenant_id, std::string_view config_id, std::string_view key,
                    std::string_view value) override {
-    if (key.size() > k_value_key_bytes_max)
-      return fail(Errc::invalid_data, "a key has at most " + std::to_string(k_value_key_bytes_max) + " bytes");
-    if (value.size() > k_value_bytes_max)
-      return fail(Errc::invalid_data, "a value has at most " + std::to_string(k_value_bytes_max) + " bytes");
     return database_.write(task, [&](Connection& connection) -> Result<void> {
       TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
-      if (connection.run("UPDATE plugin_values SET value = ?1 WHERE config_no = ?2 AND key = ?3", Blob{value}, config_no,
-                         key) > 0)
-        return {};
-      auto full = connection.prepare("SELECT 1 FROM plugin_values WHERE config_no = ?1 LIMIT 1 OFFSET ?2");
-      if (full.first(config_no, k_values_count_max - 1))
-        return fail(Errc::invalid_data, "an integration keeps at most " + std::to_string(k_values_count_max) + " values");
-      connection.run("INSERT INTO plugin_values (config_no, key, value) VALUES (?1, ?2, ?3)", config_no, key,
-                     Blob{value});
-      return {};
+      return put_value(connection, config_no, key, value);
     });
   }
 
@@ -43,7 +51,7 @@ class SqliteValues final : public Values {
                       std::string_view key) override {
     return database_.write(task, [&](Connection& connection) -> Result<void> {
       TOMADA_TRY_ASSIGN(const auto config_no, find_config_no(connection, tenant_id, config_id));
-      connection.run("DELETE FROM plugin_values WHERE config_no = ?1 AND key = ?2", config_no, key);
+      remove_value(connection, config_no, key);
       return {};
     });
   }

@@ -17,6 +17,8 @@ class Work {
   [[nodiscard]] virtual bool failed() const = 0;
   /// Replaces the outcome: what run() did is not in effect.
   virtual void fail_with(const Error& error) = 0;
+  /// True: run() fails before its first change, but for what fails the whole group; it needs no savepoint of its own.
+  [[nodiscard]] virtual bool is_whole() const = 0;
   /// Wakes the task. The work may be gone when this returns.
   virtual void complete() = 0;
 
@@ -29,7 +31,7 @@ template <class F>
 class Call final : public Work {
  public:
   using Outcome = std::invoke_result_t<F&, Connection&>;
-  Call(runtime::Task& task, F& fn) : wait_(task), fn_(fn) {}
+  Call(runtime::Task& task, F& fn, bool is_whole) : wait_(task), fn_(fn), is_whole_(is_whole) {}
 
   void run(Connection& connection) override {
     outcome_.emplace(fn_(connection));
@@ -38,6 +40,7 @@ class Call final : public Work {
   }
   [[nodiscard]] bool failed() const override { return outcome_->has_error(); }
   void fail_with(const Error& error) override { outcome_.emplace(error); }
+  [[nodiscard]] bool is_whole() const override { return is_whole_; }
   void complete() override {
     wait_.task().loop().post([this] { wait_.wake(); });
   }
@@ -50,6 +53,7 @@ class Call final : public Work {
  private:
   runtime::Wait wait_;
   F& fn_;
+  bool is_whole_;
   std::optional<Outcome> outcome_;
 };
 

@@ -71,7 +71,20 @@ std::size_t Writer::run_group(const std::vector<Work*>& group, std::size_t first
   return end;
 }
 
-bool Writer::run_one(Work& work) {
+bool Writer::run_one(Work& work) { return work.is_whole() ? run_whole(work) : run_in_savepoint(work); }
+
+bool Writer::run_whole(Work& work) {
+  const std::int64_t changes_before = connection_->changes_total();
+  work.run(*connection_);
+  if (!work.failed()) return true;
+  if (connection_->in_transaction() && connection_->changes_total() != changes_before) {
+    connection_->run("ROLLBACK");
+    (void)connection_->take_error();
+  }
+  return false;
+}
+
+bool Writer::run_in_savepoint(Work& work) {
   Connection& connection = *connection_;
   connection.run("SAVEPOINT one");
   if (auto error = connection.take_error()) {

@@ -18,7 +18,8 @@ namespace tomada::store::sqlite {
 inline constexpr std::size_t k_group_writes_max = 1024;
 inline constexpr std::int64_t k_group_rows_max = 50'000;
 
-/* Each write runs in its own savepoint, so one that fails undoes itself and nothing else. When the commit fails, or
+/* Each write runs in its own savepoint, so one that fails undoes itself and nothing else; those that cannot fail half
+ * way (Work::is_whole) go without. When the commit fails, or
  * SQLite gives the whole transaction up (disk full), every write of the group fails with UNAVAILABLE. */
 class Writer {
  public:
@@ -32,6 +33,8 @@ class Writer {
   void work();
   std::size_t run_group(const std::vector<Work*>& group, std::size_t first);
   bool run_one(Work& work);
+  bool run_whole(Work& work);
+  bool run_in_savepoint(Work& work);
 
   Checkpointer& checkpointer_;
   std::unique_ptr<Connection> connection_;

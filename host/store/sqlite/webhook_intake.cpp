@@ -1,0 +1,159 @@
+#include "host/store/sqlite/webhook_intake.hpp"
+
+#include "host/base/assert.hpp"
+#include "host/store/sqlite/webhook_rows.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+namespace tomada::store::sqlite {
+namespace {
+
+bool is_open(const NewWebhook& event) {
+  return event.processing_status == "pending" || event.processing_status == "processing";
+}
+
+/// Where an event of this call goes; `due_at_ms` collects what its job must be in time for.
+struct Destination {
+  WebhookTarget target;
+  std::optional<std::int64_t> due_at_ms;
+  std::int64_t now_ms{};
+};
+
+/// A call has few destinations, mostly one.
+Result<std::size_t> find_destination(Connection& connection, std::vector<Destination>& known, const NewWebhook& event) {
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const WebhookTarget& target = known[i].target;
+    if (target.config_id == event.config_id && target.tenant_id == event.tenant_id &&
+        (!event.config_id.empty() || target.app_id == event.app_id))
+      return i;
+  }
+  TOMADA_TRY_ASSIGN(auto target, find_webhook_target(connection, event.tenant_id, event.config_id, event.app_id));
+  known.push_back({.target = target, .due_at_ms = {}, .now_ms = event.received_at_ms});
+  return known.size() - 1;
+}
+
+/// Returns the id that it got: the one it has, or the next free one should another process have made the same.
+std::int64_t insert_event(Connection& connection, const NewWebhook& event, std::int64_t config_no) {
+  std::int64_t webhook_id = event.webhook_id;
+  {
+    auto payload = connection.prepare(
+        "INSERT INTO webhook_payloads (webhook_id, config_no, headers, body) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO NOTHING");
+    while (payload.run(webhook_id, config_no, Blob{event.headers}, Blob{event.body}) == 0 && !connection.has_error())
+      ++webhook_id;
+  }
+  const bool open = is_open(event);
+  connection.run(
+      "INSERT INTO webhook_events (config_no, webhook_id, event_id, event_type, subject, app_id, source_ip,"
+      " signature_verified, processing_status, processing_attempts, next_processing_at_ms, processed_at_ms,"
+      " processing_error, received_at_ms, body_bytes)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+      config_no, webhook_id, event.event_id, event.event_type, event.subject, event.app_id, event.source_ip,
+      event.signature_verified, event.processing_status, event.processing_status == "processing" ? 1 : 0,
+      open ? std::optional(event.next_processing_at_ms) : std::nullopt,
+      open ? std::nullopt : std::optional(event.received_at_ms), event.processing_error, event.received_at_ms,
+      event.body.size());
+  return webhook_id;
+}
+
+std::int64_t payload_bytes(const NewWebhook& event) {
+  return static_cast<std::int64_t>(event.headers.size() + event.body.size());
+}
+
+/// nullopt: the key is new and belongs to `webhook_id` now. Otherwise the event that has it.
+std::optional<std::int64_t> take_key(Connection& connection, const WebhookKey& key, std::int64_t webhook_id) {
+  const Blob blob{{key.data(), key.size()}};
+  if (connection.run("INSERT INTO webhook_keys (key, webhook_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING", blob,
+                     webhook_id) == 1)
+    return std::nullopt;
+  auto query = connection.prepare("SELECT webhook_id FROM webhook_keys WHERE key = ?1");
+  return query.first(blob) ? query.integer(0) : std::int64_t{};
+}
+
+AcceptedWebhook accept_one(Connection& connection, const NewWebhook& event, const WebhookKey& key,
+                           std::int64_t config_no) {
+  if (!event.event_id.empty())
+    if (const auto known_id = take_key(connection, key, event.webhook_id)) return {.webhook_id = *known_id, .duplicate = true};
+  const std::int64_t webhook_id = insert_event(connection, event, config_no);
+  if (webhook_id != event.webhook_id && !event.event_id.empty())
+    connection.run("UPDATE webhook_keys SET webhook_id = ?1 WHERE key = ?2", webhook_id, Blob{{key.data(), key.size()}});
+  return {.webhook_id = webhook_id};
+}
+
+}  // namespace
+
+WebhookKey webhook_key(const NewWebhook& event) {
+  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // looked up once: that costs more than the hash
+  const std::string& owner = event.config_id.empty() ? event.app_id : event.config_id;
+  std::string text;
+  text.reserve(owner.size() + 1 + event.event_id.size());
+  text.append(owner).append(1, '\0').append(event.event_id);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  const int done = EVP_Digest(text.data(), text.size(), digest.data(), nullptr, sha256, nullptr);
+  TOMADA_ASSERT(done == 1);
+  WebhookKey key{};
+  std::transform(digest.begin(), digest.begin() + key.size(), key.begin(), [](unsigned char c) { return static_cast<char>(c); });
+  return key;
+}
+
+Result<Acceptance> accept_webhooks(Connection& connection, std::span<const NewWebhook> events,
+                                   std::span<const WebhookKey> keys) {
+  TOMADA_ASSERT(events.size() == keys.size());
+  std::vector<Destination> destinations;
+  std::vector<std::size_t> places;
+  places.reserve(events.size());
+  for (const NewWebhook& event : events) {
+    TOMADA_TRY_ASSIGN(const auto place, find_destination(connection, destinations, event));
+    places.push_back(place);
+  }
+
+  Acceptance acceptance;
+  acceptance.events.reserve(events.size());
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const NewWebhook& event = events[i];
+    Destination& destination = destinations[places[i]];
+    const AcceptedWebhook accepted = accept_one(connection, event, keys[i], destination.target.config_no);
+    acceptance.events.push_back(accepted);
+    if (accepted.duplicate) continue;
+    bytes += payload_bytes(event);
+    if (is_open(event) && destination.target.config_no != k_no_config)
+      destination.due_at_ms = std::min(destination.due_at_ms.value_or(event.next_processing_at_ms), event.next_processing_at_ms);
+  }
+  add_payload_bytes(connection, bytes);
+  for (const Destination& destination : destinations)
+    if (destination.due_at_ms &&
+        require_webhook_job(connection, destination.target, *destination.due_at_ms, destination.now_ms))
+      acceptance.wakes_job = true;
+  return acceptance;
+}
+
+Result<void> reject_webhook(Connection& connection, const NewWebhook& event, std::size_t keep_max) {
+  TOMADA_TRY_ASSIGN(const auto target, find_webhook_target(connection, event.tenant_id, event.config_id, event.app_id));
+  NewWebhook refused = event;
+  refused.processing_status = "failed";
+  refused.signature_verified = false;
+  (void)insert_event(connection, refused, target.config_no);
+  std::int64_t bytes = payload_bytes(event);
+
+  std::vector<std::int64_t> too_many;
+  {
+    auto query = connection.prepare(
+        "SELECT webhook_id FROM webhook_events INDEXED BY webhook_events_failed WHERE config_no = ?1"
+        " AND signature_verified = 0 AND processing_status = 'failed' ORDER BY webhook_id DESC LIMIT -1 OFFSET ?2");
+    query.bind(target.config_no, keep_max);
+    while (query.step()) too_many.push_back(query.integer(0));
+  }
+  for (const std::int64_t webhook_id : too_many) {
+    bytes -= drop_payload(connection, webhook_id);
+    connection.run("DELETE FROM webhook_events WHERE config_no = ?1 AND webhook_id = ?2", target.config_no, webhook_id);
+  }
+  add_payload_bytes(connection, bytes);
+  return {};
+}
+
+}  // namespace tomada::store::sqlite
