@@ -106,9 +106,12 @@ test(`kill -9 at ${KILLS - KILLS_ON_A_FULL_DISK} random moments: no acknowledged
   t.diagnostic(`seed ${SEED}, ${KILLS} kills in all: TOMADA_SEED=${SEED} TOMADA_KILLS=${KILLS} plays it again`);
   const random = seeded(SEED);
   const setup = await start();
-  t.after(setup.close);
   const { host } = setup;
   const sender = new WebhookSender({ url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + 1) });
+  t.after(async () => {
+    await sender.abort();
+    await setup.close();
+  });
   sender.start();
   for (let kill = 0; kill < KILLS - KILLS_ON_A_FULL_DISK; ++kill) {
     await within(sender.acks(1 + random(ACKS_BETWEEN_KILLS)), `acknowledgements before kill ${kill} of seed ${SEED}`);
@@ -132,8 +135,10 @@ test(`and ${KILLS_ON_A_FULL_DISK} on a disk that is full: refused, not lost`, as
   }
   const random = seeded(SEED + 2);
   let setup;
+  let sender;
   // In this order: the file system goes last.
   t.after(async () => {
+    await sender?.abort();
     await setup?.close();
     execFileSync('umount', [data_dir]);
     fs.rmSync(data_dir, { recursive: true });
@@ -141,7 +146,7 @@ test(`and ${KILLS_ON_A_FULL_DISK} on a disk that is full: refused, not lost`, as
   setup = await start({ data_dir });
   const { host } = setup;
   const filler = path.join(data_dir, 'filler');
-  const sender = new WebhookSender({ url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + 3), prefix: 'f' });
+  sender = new WebhookSender({ url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + 3), prefix: 'f' });
   sender.start();
   for (let kill = 0; kill < KILLS_ON_A_FULL_DISK; ++kill) {
     await within(sender.acks(1 + random(ACKS_BETWEEN_KILLS)), `acknowledgements before the disk is full, ${kill} of seed ${SEED}`);

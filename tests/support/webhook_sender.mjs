@@ -34,6 +34,14 @@ export class WebhookSender {
     this.agent.destroy();
   }
 
+  // At once, whatever is under way: for the end of a test that failed.
+  async abort() {
+    this.stopping = true;
+    this.aborted = true;
+    this.agent.destroy();
+    await Promise.all(this.running ?? []);
+  }
+
   // Kept when so many more events were acknowledged.
   acks(count) {
     return new Promise((resolve) => { this.watchers.push({ at: this.acknowledged.size + count, resolve }); });
@@ -42,7 +50,7 @@ export class WebhookSender {
   async send() {
     for (;;) {
       const event = this.again.pop() ?? (this.stopping ? undefined : this.make());
-      if (event === undefined) return;
+      if (event === undefined || this.aborted) return;
       const status = await this.post(event).catch(() => 'no answer');
       this.statuses[status] = (this.statuses[status] ?? 0) + 1;
       if (status === 200) {
