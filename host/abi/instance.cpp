@@ -173,9 +173,11 @@ Result<void> Instance::sync(runtime::Task& task, Services& services, const SyncR
   });
 }
 
-Result<void> Instance::handle_webhook(runtime::Task& task, Services& services, const Webhook& webhook) {
+Result<void> Instance::handle_webhook(runtime::Task& task, Services& services, const Webhook& webhook,
+                                      bool* began) {
   if (!impl_->plugin->handles_webhooks()) return fail(Errc::unsupported, "this plugin handles no webhooks");
   return impl_->call(task, services, "handle_webhook", [&](Call& call) {
+    if (began != nullptr) *began = true;
     std::vector<tomada_header> headers;
     headers.reserve(webhook.headers.size());
     for (const auto& [name, value] : webhook.headers) headers.push_back({slice_of(name), slice_of(value)});

@@ -72,7 +72,8 @@ class Instance {
   /// Each waits for its turn when the manifest says `serial` (bounded by the task's deadline).
   Result<void> test_connection(runtime::Task& task, Services& services);
   Result<void> sync(runtime::Task& task, Services& services, const SyncRequest& request);
-  Result<void> handle_webhook(runtime::Task& task, Services& services, const Webhook& webhook);
+  /// `began` (may be null): whether the plugin was entered; false when the call's time went by waiting for its turn.
+  Result<void> handle_webhook(runtime::Task& task, Services& services, const Webhook& webhook, bool* began = nullptr);
 
   [[nodiscard]] std::size_t stack_bytes() const;
   [[nodiscard]] std::size_t calls_count() const;  // running and waiting

@@ -28,6 +28,8 @@ using prometheus::Labels;
 
 const Histogram::BucketBoundaries k_request_seconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
 const Histogram::BucketBoundaries k_sync_seconds{0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400};
+const Histogram::BucketBoundaries k_webhook_seconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                    0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
 const Histogram::BucketBoundaries k_size_bytes{100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
 
 double seconds(std::chrono::nanoseconds duration) { return std::chrono::duration<double>(duration).count(); }
@@ -103,6 +105,13 @@ struct Metrics::Impl {
   Family<Counter>& misbehaved = counter("tomada_plugin_misbehaved_total", "Rules of the ABI that a plugin broke");
   Family<Counter>& api_requests = counter("tomada_api_requests_total", "Requests to the host's own API");
   Family<Histogram>& api_seconds = histogram("tomada_api_request_duration_seconds", "The host's own API");
+  Family<Counter>& webhook_events = counter("webhook_events_total", "Webhook events by what became of them");
+  Family<Counter>& webhook_rejected = counter("webhook_rejected_total", "Webhook requests that were refused");
+  Family<Histogram>& webhook_intake =
+      histogram("webhook_intake_seconds", "Accepted webhook requests until their events were on disk");
+  Family<Histogram>& webhook_processing = histogram("webhook_processing_seconds", "Plugin calls for webhook events");
+  Gauge& webhook_pending = gauge("webhook_pending", "Events that wait to be worked off").Add({});
+  Gauge& webhook_failed = gauge("webhook_failed", "Events in the dead-letter list").Add({});
   Family<Gauge>& jobs = gauge("tomada_jobs", "Jobs in the queue by state");
   Gauge& cpu = gauge("process_cpu_seconds_total", "CPU time of this process").Add({});
   Gauge& cpu_percent =
@@ -137,6 +146,26 @@ struct Metrics::Impl {
       if (!status.empty()) series.count = &requests.Add(labels);
     }
     return series;
+  }
+
+  std::unordered_map<std::string, Counter*> webhook_event_series;      // "provider\nstatus", found once as well
+  std::unordered_map<std::string, Histogram*> webhook_duration_series;  // "provider\ni" and "provider\np"
+
+  Counter& webhook_events_of(std::string_view provider, std::string_view status) {
+    std::string key;
+    key.append(provider).append(1, '\n').append(status);
+    const std::lock_guard lock(series_mutex);
+    Counter*& series = webhook_event_series[key];
+    if (series == nullptr) series = &webhook_events.Add(provider_and(provider, "status", status));
+    return *series;
+  }
+  Histogram& webhook_durations_of(std::string_view provider, Family<Histogram>& family, char mark) {
+    std::string key;
+    key.append(provider).append(1, '\n').append(1, mark);
+    const std::lock_guard lock(series_mutex);
+    Histogram*& series = webhook_duration_series[key];
+    if (series == nullptr) series = &family.Add({{"provider", std::string(provider)}}, k_webhook_seconds);
+    return *series;
   }
 
   std::atomic<std::uint64_t> requests_count{0};
@@ -212,6 +241,29 @@ void Metrics::api_request(std::string_view route, std::string_view method, int s
   impl_->api_seconds.Add(labels, k_request_seconds).Observe(seconds(duration));
   labels.emplace("status", std::to_string(status));
   impl_->api_requests.Add(labels).Increment();
+}
+
+void Metrics::webhook_received(std::string_view provider, std::string_view status, std::uint64_t count) {
+  if (count > 0) impl_->webhook_events_of(provider, status).Increment(static_cast<double>(count));
+}
+
+void Metrics::webhook_intake(std::string_view provider, std::chrono::nanoseconds duration) {
+  impl_->webhook_durations_of(provider, impl_->webhook_intake, 'i').Observe(seconds(duration));
+}
+
+void Metrics::webhook_rejected(std::string_view provider) {
+  impl_->webhook_rejected.Add({{"provider", std::string(provider)}}).Increment();
+}
+
+void Metrics::webhook_processed(std::string_view provider, std::string_view status,
+                                std::chrono::nanoseconds duration) {
+  impl_->webhook_events_of(provider, status).Increment();
+  impl_->webhook_durations_of(provider, impl_->webhook_processing, 'p').Observe(seconds(duration));
+}
+
+void Metrics::webhooks(std::int64_t pending_count, std::int64_t failed_count) {
+  impl_->webhook_pending.Set(static_cast<double>(pending_count));
+  impl_->webhook_failed.Set(static_cast<double>(failed_count));
 }
 
 void Metrics::jobs(std::int64_t waiting_count, std::int64_t running_count, std::int64_t dead_count) {

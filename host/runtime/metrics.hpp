@@ -28,6 +28,16 @@ class Metrics {
   void plugin_misbehaved(std::string_view provider);
   /// The host's own API: tomada_api_requests_total{route,method,status}.
   void api_request(std::string_view route, std::string_view method, int status, std::chrono::nanoseconds duration);
+  /// webhook_events_total{provider,status}: accepted, duplicate or ignored by the intake.
+  void webhook_received(std::string_view provider, std::string_view status, std::uint64_t count);
+  /// webhook_intake_seconds{provider}: an accepted request, from its arrival whole until its events are on disk.
+  void webhook_intake(std::string_view provider, std::chrono::nanoseconds duration);
+  /// webhook_rejected_total{provider}: requests that were not verified or not understood.
+  void webhook_rejected(std::string_view provider);
+  /// webhook_events_total with completed, partial, failed or retried, and webhook_processing_seconds{provider}.
+  void webhook_processed(std::string_view provider, std::string_view status, std::chrono::nanoseconds duration);
+  /// webhook_pending and webhook_failed.
+  void webhooks(std::int64_t pending_count, std::int64_t failed_count);
   void jobs(std::int64_t waiting_count, std::int64_t running_count, std::int64_t dead_count);
 
   /// For /health: requests of plugins in all, and how many of them failed.

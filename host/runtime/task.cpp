@@ -16,6 +16,11 @@ void Task::set_deadline(Deadline deadline) {
   deadline_timer_.reset();
 }
 
+void Task::replace_deadline(Deadline deadline) {
+  deadline_ = deadline;
+  deadline_timer_.reset();
+}
+
 std::optional<Errc> Task::interruption() const {
   if (interruption_) return interruption_;
   if (!deadline_.is_never() && clock().steady() >= deadline_.at()) return Errc::deadline;

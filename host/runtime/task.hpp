@@ -36,6 +36,9 @@ class Task : public boost::intrusive::list_base_hook<> {
   [[nodiscard]] Deadline deadline() const { return deadline_; }
   /// Narrows the deadline; a later one changes nothing.
   void set_deadline(Deadline deadline);
+  /// For a task that does many pieces of work, each with its own time: a later deadline counts as well. An interruption
+  /// that has happened stays.
+  void replace_deadline(Deadline deadline);
 
   /// The error that interruptible waits return from now on; nothing while the task may go on.
   [[nodiscard]] std::optional<Errc> interruption() const;

@@ -50,4 +50,12 @@ Result<std::unique_ptr<abi::Services>> make_call_services(runtime::Task& task, E
                                                           const store::Integration& integration,
                                                           const abi::Manifest& manifest, SyncContext* sync);
 
+/// What the calls of one integration share: opened once for many events.
+struct OpenedIntegration {
+  credentials::Credentials credentials;
+  nlohmann::json config;
+};
+Result<std::shared_ptr<const OpenedIntegration>> open_integration(runtime::Task& task, Environment& environment,
+                                                                  const store::Integration& integration);
+
 }  // namespace tomada::service

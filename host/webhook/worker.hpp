@@ -41,7 +41,6 @@ class Worker {
   store::JobOutcome run(runtime::Task& task, const store::Job& job);
 
  private:
-  struct Slice;
   store::Store& store_;
   plugin::Registry& registry_;
   plugin::Calls& calls_;
