@@ -15,6 +15,9 @@
 #include "host/settings/load.hpp"
 #include "host/store/sqlite/open.hpp"
 #include "host/sync/engine.hpp"
+#include "host/webhook/receiver.hpp"
+#include "host/webhook/retention.hpp"
+#include "host/webhook/worker.hpp"
 
 #include <spdlog/spdlog.h>
 #include <tomada/plugin.h>
@@ -60,6 +63,12 @@ std::vector<std::unique_ptr<http::Client>> make_clients(runtime::Loops& loops, c
   return clients;
 }
 
+std::string public_url_of(const settings::Settings& settings) {
+  std::string url = settings.webhooks.public_url.empty() ? "http://" + settings.listen : settings.webhooks.public_url;
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 /// All parts of a running host but its listeners. Members stand in the order they depend on each other, so that
 /// destruction takes them down in reverse; stop() has ended every task before that.
 class Host final {
@@ -89,6 +98,7 @@ class Host final {
                       }));
     if (released_count > 0) spdlog::info("{} jobs of an earlier run go on from their last checkpoint", released_count);
     runner_.start();
+    retention_.start();
     return {};
   }
 
@@ -112,6 +122,10 @@ class Host final {
 
   serve::Answer answer(runtime::Task& task, const serve::Request& request) { return router_->answer(task, request); }
   runtime::Loops& loops() { return loops_; }
+  /// The listener has its port: that is the address of webhooks unless another is configured.
+  void listens_at(const std::string& address) {
+    if (settings_.webhooks.public_url.empty()) receiver_.set_public_url("http://" + address);
+  }
   const plugin::Registry& registry() const { return *registry_; }
 
  private:
@@ -126,8 +140,29 @@ class Host final {
                  .attempts_max = settings_.jobs.attempts_max}),
         syncs_(*store_, *registry_, calls_, environment_, runner_, metrics_,
                {.call_timeout = std::chrono::seconds(settings_.sync.call_timeout_seconds)}),
-        router_(serve::make_router({settings_, *store_, *vault_, *registry_, syncs_, metrics_, clock_, clock_.steady()})) {
+        receiver_(loops_, *store_, *vault_, *registry_, calls_, environment_, runner_, metrics_,
+                  {.public_url = public_url_of(settings_),
+                   .waiting_max = static_cast<std::size_t>(settings_.webhooks.waiting_max),
+                   .rejected_max = static_cast<std::size_t>(settings_.webhooks.rejected_max)}),
+        worker_(*store_, *registry_, calls_, environment_, metrics_, [this] { return receiver_.waiting_count(); },
+                {.running_max = static_cast<std::size_t>(settings_.webhooks.running_max),
+                 .call_timeout = std::chrono::seconds(settings_.webhooks.call_timeout_seconds)}),
+        retention_(loops_.at(0), store_->webhooks(),
+                   {.finished_for = std::chrono::hours(24 * settings_.webhooks.retention_days),
+                    .failed_for = std::chrono::hours(24 * settings_.webhooks.failed_retention_days),
+                    .payload_bytes_max = settings_.webhooks.payload_bytes_max}),
+        router_(serve::make_router({.settings = settings_,
+                                    .store = *store_,
+                                    .vault = *vault_,
+                                    .registry = *registry_,
+                                    .syncing = syncs_,
+                                    .webhooks = receiver_,
+                                    .kick_jobs = [this] { runner_.kick(); },
+                                    .metrics = metrics_,
+                                    .clock = clock_,
+                                    .started_at = clock_.steady()})) {
     runner_.handle("sync", [this](runtime::Task& task, const store::Job& job) { return syncs_.run(task, job); });
+    runner_.handle("webhook", [this](runtime::Task& task, const store::Job& job) { return worker_.run(task, job); });
   }
 
   const settings::Settings settings_;
@@ -141,6 +176,9 @@ class Host final {
   service::Environment environment_;
   jobs::Runner runner_;
   sync::Engine syncs_;
+  webhook::Receiver receiver_;
+  webhook::Worker worker_;
+  webhook::Retention retention_;
   std::unique_ptr<serve::Router> router_;
 };
 
@@ -191,6 +229,7 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
                         .request_timeout = milliseconds(settings.api.request_timeout_ms)});
   host->start();
   Result<void> listening = server.listen(address);
+  if (listening.has_value()) host->listens_at(server.address());
   if (listening.has_value()) listening = server.listen_control(fs::path(settings.data_dir) / "control.sock");
   if (listening.has_value()) listening = host->start_jobs();
   if (listening.has_value()) {
