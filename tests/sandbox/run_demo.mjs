@@ -1,11 +1,13 @@
 // The demo behind `./dev run`: a real S3 server with real files of this machine, the host, and two syncs that are
-// checked against the server's own listing. Ends with a table; stays up until Ctrl-C, or with --once ends.
+// checked against the server's own listing; then a Stripe-like API, synced and followed by webhooks. Ends with a table;
+// stays up until Ctrl-C, or with --once ends.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
 import { Host, allRecords, freePort, plugins, program, syncEnd, temporaryFolder } from '../support/host.mjs';
 import { S3, credentials, fill, machineFiles } from './s3.mjs';
+import { startStripe, stripeDemo } from './stripe_demo.mjs';
 
 const FILES = 5200;
 const FILES_MIN = 5000;
@@ -16,7 +18,14 @@ const once = process.argv.includes('--once');
 const rows = [];
 let host;
 let s3;
+let stripe;
 let folder;
+
+// A line that stays.
+function show(text) {
+  progress('');
+  console.log(text);
+}
 
 // One line for each step: rewritten on a terminal, its last state alone elsewhere.
 const terminal = process.stdout.isTTY && process.env.TERM !== 'dumb';
@@ -98,8 +107,10 @@ async function demo() {
       console.log(`Port ${PORT} is in use by another program; the host listens on ${port} instead.`);
     }
     fs.mkdirSync(path.join(folder, 'data'));
+    stripe = await startStripe();
     host = await Host.start({
-      data_dir: path.join(folder, 'data'), port, plugin_dir: plugins, env: { TOMADA_HTTP_ALLOW_PRIVATE: s3.address },
+      data_dir: path.join(folder, 'data'), port, plugin_dir: plugins,
+      env: { TOMADA_HTTP_ALLOW_PRIVATE: `${s3.address},${stripe.address}` },
     });
     return `${host.url}, data in SQLite`;
   });
@@ -112,7 +123,7 @@ async function demo() {
     await host.cliOk('plugin', 'allow', 'aws-s3', '--tenant', 'demo');
     return 'demo may use aws-s3';
   });
-  await step('Integration connected', async () => {
+  await step('S3 connected', async () => {
     const body = {
       provider: 'aws-s3', name: 'demo bucket', credentials,
       config: { bucket: BUCKET, region: 'us-east-1', endpoint: s3.url, path_style: true },
@@ -123,7 +134,7 @@ async function demo() {
     return `test answered in ${test.latency_ms} ms`;
   });
 
-  await step('First full sync', async (report) => {
+  await step('S3, full sync', async (report) => {
     await sync(key, integration, report);
     const { live } = await compare(key, integration);
     check('all files are records', live === files.length, `${live}`);
@@ -138,7 +149,7 @@ async function demo() {
     await s3.remove(deleted);
     return `${path.basename(changed)}, ${path.basename(deleted)}`;
   });
-  await step('Second full sync', async (report) => {
+  await step('S3, again', async (report) => {
     await sync(key, integration, report);
     const { byId, live } = await compare(key, integration);
     const now = byId.get(changed);
@@ -149,7 +160,9 @@ async function demo() {
     check('nothing else changed', untouched === files.length - 2, `${untouched}`);
     return `1 change, 1 deletion, ${live} records`;
   });
-  return { key, integration };
+
+  const stripeIntegration = await stripeDemo({ host, key, sandbox: stripe, step, sync, check, expect, show });
+  return { key, integration: stripeIntegration };
 }
 
 function table({ key, integration }) {
@@ -164,7 +177,8 @@ function table({ key, integration }) {
   console.log(`Key        ${key}\n`);
   console.log('Try:');
   console.log(`  curl -H 'Authorization: Bearer ${key}' ${host.url}/v1/integrations`);
-  console.log(`  curl -H 'Authorization: Bearer ${key}' '${host.url}/v1/integrations/${integration}/records?limit=2'`);
+  console.log(`  curl -H 'Authorization: Bearer ${key}' '${host.url}/v1/integrations/${integration}/records?entity=customer&limit=2'`);
+  console.log(`  curl -H 'Authorization: Bearer ${key}' '${host.url}/v1/integrations/${integration}/webhooks/logs?limit=2'`);
 }
 
 async function cleanUp() {
@@ -172,6 +186,7 @@ async function cleanUp() {
     if (host) check('the host stops cleanly', (await host.stop()) === 0, host.log.slice(-2000));
   } finally {
     await s3?.stop();
+    await stripe?.stop();
     if (folder) fs.rmSync(folder, { recursive: true, force: true });
   }
 }

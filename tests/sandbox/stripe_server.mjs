@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 
 import { Maker, counts5000, kinds, seeded, template } from './stripe_objects.mjs';
-import { WebhookSender } from './stripe_webhooks.mjs';
+import { StripeSender } from './stripe_webhooks.mjs';
 
 export { counts5000, kinds };
 
@@ -195,7 +195,7 @@ export class StripeSandbox {
   // --- Webhooks -----------------------------------------------------------------------------------------------------
 
   deliverTo(url, options) {
-    this.sender = new WebhookSender(url, options);
+    this.sender = new StripeSender(url, options);
     return this.sender;
   }
 

@@ -10,7 +10,7 @@ const BETWEEN_ATTEMPTS_MS = 250;  // Stripe waits for minutes
 export const signature = (payload, secret, timestamp = Math.floor(Date.now() / 1000)) =>
   stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp });
 
-export class WebhookSender {
+export class StripeSender {
   // deliveries: one for each attempt, { event, status, body }.
   constructor(url, { secret, width = 4 }) {
     Object.assign(this, { url, secret, width, deliveries: [], queue: [], running: new Set(), stopped: false });
