@@ -70,6 +70,41 @@ std::int64_t count(Store& store, const Integration& integration, std::string_vie
   }));
 }
 
+NewWebhook new_webhook(const Integration& integration, std::string event_id, std::string subject,
+                       std::int64_t received_at_ms) {
+  NewWebhook event;
+  event.webhook_id = make_webhook_id(received_at_ms);
+  event.tenant_id = integration.tenant_id;
+  event.config_id = integration.config_id;
+  event.event_id = std::move(event_id);
+  event.event_type = "thing.changed";
+  event.subject = std::move(subject);
+  event.headers = "Content-Type: application/json\n";
+  event.body = R"({"a":1})";
+  event.source_ip = "192.0.2.1";
+  event.received_at_ms = event.next_processing_at_ms = received_at_ms;
+  return event;
+}
+
+AcceptedWebhook accept(Store& store, const NewWebhook& event) {
+  auto acceptance = value_of(on_loop([&](runtime::Task& task) { return store.webhooks().accept(task, {&event, 1}); }));
+  EXPECT_EQ(acceptance.events.size(), 1u);
+  return acceptance.events.empty() ? AcceptedWebhook{} : acceptance.events.front();
+}
+
+App add_app(Store& store, const std::string& tenant_id, bool is_shared) {
+  App app;
+  app.app_id = new_id();
+  app.tenant_id = tenant_id;
+  app.app_name = "our app";
+  app.provider_name = "hubspot";
+  app.sealed_credentials = std::string("\0\x02", 2);
+  app.is_shared = is_shared;
+  app.created_at_ms = app.updated_at_ms = k_now_ms;
+  value_of(on_loop([&](runtime::Task& task) { return store.apps().create(task, app); }));
+  return app;
+}
+
 RecordChange upsert(std::string external_id, std::string data_json, std::int64_t updated_at_ms, std::string entity) {
   return {.entity = std::move(entity),
           .external_id = std::move(external_id),

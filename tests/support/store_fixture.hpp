@@ -88,6 +88,13 @@ std::vector<StoredRecord> changes(Store& store, const Integration& integration, 
                                   std::int64_t after_sequence = 0, std::size_t limit = 1000);
 std::int64_t count(Store& store, const Integration& integration, std::string_view entity = {});
 
+/// A verified event that is due at once.
+NewWebhook new_webhook(const Integration& integration, std::string event_id, std::string subject = {},
+                       std::int64_t received_at_ms = k_now_ms);
+/// Returns its id.
+AcceptedWebhook accept(Store& store, const NewWebhook& event);
+App add_app(Store& store, const std::string& tenant_id, bool is_shared = false);
+
 RecordChange upsert(std::string external_id, std::string data_json, std::int64_t updated_at_ms = 0,
                     std::string entity = "object");
 RecordChange deletion(std::string external_id, std::int64_t updated_at_ms = 0, std::string entity = "object");

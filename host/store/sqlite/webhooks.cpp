@@ -80,7 +80,8 @@ class SqliteWebhooks final : public Webhooks {
       const std::int64_t before_id = filter.before_id != 0 ? filter.before_id : std::numeric_limits<std::int64_t>::max();
       const std::int64_t from_id =
           filter.since_ms ? (*filter.since_ms - k_clock_error_max_ms) * (std::int64_t{1} << k_webhook_id_unique_bits) : 0;
-      const auto verified = filter.signature_verified ? std::optional<std::int64_t>(*filter.signature_verified) : std::nullopt;
+      std::optional<std::int64_t> verified;
+      if (filter.signature_verified) verified = *filter.signature_verified ? 1 : 0;
 #define TOMADA_WEBHOOKS_LISTED                                                                                   \
   " WHERE e.config_no = ?1 AND e.webhook_id < ?2 AND e.webhook_id >= ?3 AND (?4 = '' OR e.processing_status = ?4)" \
   " AND (?5 = '' OR e.event_type = ?5) AND (?6 IS NULL OR e.signature_verified = ?6)"                             \

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace tomada::store::sqlite {
@@ -28,12 +29,16 @@ Writer::~Writer() {
 void Writer::work() {
   std::vector<Work*> taken;
   while (queue_.take(taken, k_group_writes_max)) {
+    const auto started = std::chrono::steady_clock::now();
     for (std::size_t done = 0; done < taken.size();) {
       const std::size_t next = run_group(taken, done);
       for (; done < next; ++done) taken[done]->complete();
       checkpointer_.committed(wal_pages_);
       checkpointer_.bound_log(*connection_, wal_pages_);
     }
+    if (taken.size() < k_gather_above) continue;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started);
+    queue_.gather(queue_.waiting_count() + taken.size(), std::min(k_gather_max, took / k_gather_fraction));
   }
 }
 

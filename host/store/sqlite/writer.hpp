@@ -7,6 +7,7 @@
 #include "host/store/sqlite/work_queue.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -17,6 +18,11 @@ namespace tomada::store::sqlite {
 /// A group is what waits when the one before is done, but not more than this: the first in it waits for the last.
 inline constexpr std::size_t k_group_writes_max = 1024;
 inline constexpr std::int64_t k_group_rows_max = 50'000;
+/// After a group of this many, those who got their answers mostly come back at once: the writer waits for them at most a
+/// quarter of the time that the last group took. Without that they meet in two half groups, each with its own fsync.
+inline constexpr std::size_t k_gather_above = 8;
+inline constexpr int k_gather_fraction = 4;
+inline constexpr std::chrono::microseconds k_gather_max{1'000};
 
 /* Each write runs in its own savepoint, so one that fails undoes itself and nothing else; those that cannot fail half
  * way (Work::is_whole) go without. When the commit fails, or
