@@ -12,24 +12,29 @@
 namespace tomada::serve {
 namespace {
 
-std::vector<std::string> split_path(std::string_view path) {
-  std::vector<std::string> segments;
+/// Views into `path`, which begins with a slash.
+std::vector<std::string_view> split_path(std::string_view path) {
+  std::vector<std::string_view> segments;
+  segments.reserve(8);
   while (!path.empty()) {
     path.remove_prefix(1);  // the slash
     const std::size_t end = std::min(path.find('/'), path.size());
-    segments.emplace_back(path.substr(0, end));
+    segments.push_back(path.substr(0, end));
     path.remove_prefix(end);
   }
   return segments;
 }
 
-std::optional<std::vector<std::string>> decode_path(std::string_view path) {
-  if (path.empty() || path.front() != '/') return std::nullopt;
-  std::vector<std::string> segments = split_path(path);
-  for (std::string& segment : segments) {
-    auto decoded = percent_decode(segment);
-    if (!decoded || !is_utf8(*decoded) || decoded->find('\0') != std::string::npos) return std::nullopt;
-    segment = std::move(*decoded);
+/// The segments of a path, decoded. Views into the path; into `decoded` where something was encoded.
+std::optional<std::vector<std::string_view>> read_path(std::string_view path, std::vector<std::string>& decoded) {
+  if (path.empty() || path.front() != '/' || !is_utf8(path) || path.find('\0') != std::string_view::npos) return std::nullopt;
+  std::vector<std::string_view> segments = split_path(path);
+  if (path.find('%') == std::string_view::npos) return segments;
+  decoded.reserve(segments.size());  // so that no view moves
+  for (std::string_view& segment : segments) {
+    auto plain = percent_decode(segment);
+    if (!plain || !is_utf8(*plain) || plain->find('\0') != std::string::npos) return std::nullopt;
+    segment = decoded.emplace_back(*std::move(plain));
   }
   return segments;
 }
@@ -53,26 +58,31 @@ Router::Router(Authenticate authenticate, runtime::Metrics& metrics)
     : authenticate_(std::move(authenticate)), metrics_(metrics) {}
 
 void Router::add(std::string_view method, std::string_view pattern, Access access, Handler handler) {
-  auto route = std::find_if(routes_.begin(), routes_.end(), [&](const Route& known) { return known.pattern == pattern; });
-  if (route == routes_.end()) route = routes_.insert(route, Route{std::string(pattern), split_path(pattern), {}});
+  TOMADA_ASSERT(pattern.starts_with('/'));
+  const auto segments = split_path(pattern);
+  TOMADA_ASSERT(!is_param(segments.front()));
+  std::vector<Route>& routes = routes_[std::string(segments.front())];
+  auto route = std::find_if(routes.begin(), routes.end(), [&](const Route& known) { return known.pattern == pattern; });
+  if (route == routes.end())
+    route = routes.insert(route, Route{std::string(pattern), {segments.begin(), segments.end()}, {}});
   for (const Method& known : route->methods) TOMADA_ASSERT(known.name != method);
   route->methods.push_back({std::string(method), access, std::move(handler)});
 }
 
-const Router::Route* Router::find(const std::vector<std::string>& segments, Origin origin,
-                                  std::vector<std::string>& params) const {
-  for (const Route& route : routes_) {
+const Router::Route* Router::find(const Segments& segments, Origin origin, std::vector<std::string>& params) const {
+  const auto group = routes_.find(segments.front());
+  if (group == routes_.end()) return nullptr;
+  for (const Route& route : group->second) {
     if (route.segments.size() != segments.size()) continue;
     if (route.methods.front().access == Access::host && origin != Origin::control) continue;
-    params.clear();
     const bool matches = std::equal(segments.begin(), segments.end(), route.segments.begin(),
-                                    [&](const std::string& given, const std::string& wanted) {
-                                      if (!is_param(wanted)) return given == wanted;
-                                      if (given.empty()) return false;
-                                      params.push_back(given);
-                                      return true;
+                                    [](std::string_view given, const std::string& wanted) {
+                                      return is_param(wanted) ? !given.empty() : given == wanted;
                                     });
-    if (matches) return &route;
+    if (!matches) continue;
+    for (std::size_t i = 0; i < segments.size(); ++i)
+      if (is_param(route.segments[i])) params.emplace_back(segments[i]);
+    return &route;
   }
   return nullptr;
 }
@@ -81,7 +91,8 @@ Answer Router::answer(runtime::Task& task, const Request& request) const {
   const runtime::SteadyTime start = task.clock().steady();
   std::string_view label = "unknown";  // a path from outside must not become a label of its own
   const Answer answer = [&]() -> Answer {
-    const auto segments = decode_path(request.path);
+    std::vector<std::string> decoded;
+    const auto segments = read_path(request.path, decoded);
     if (!segments) return problem(400, Errc::invalid_data, "the path is not valid");
     std::vector<std::string> params;
     const Route* route = find(*segments, request.origin, params);

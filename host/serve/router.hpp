@@ -7,6 +7,7 @@
 #include "host/serve/message.hpp"
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,12 +55,13 @@ class Router {
     std::vector<std::string> segments;
     std::vector<Method> methods;
   };
-  const Route* find(const std::vector<std::string>& segments, Origin origin, std::vector<std::string>& params) const;
+  using Segments = std::vector<std::string_view>;
+  const Route* find(const Segments& segments, Origin origin, std::vector<std::string>& params) const;
   Answer call(runtime::Task& task, const Request& request, const Method& method, std::vector<std::string> params) const;
 
   Authenticate authenticate_;
   runtime::Metrics& metrics_;
-  std::vector<Route> routes_;
+  std::map<std::string, std::vector<Route>, std::less<>> routes_;  // by the first segment, which is never a parameter
 };
 
 }  // namespace tomada::serve

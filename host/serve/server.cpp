@@ -9,10 +9,12 @@
 #include <boost/asio/buffer.hpp>
 #include <spdlog/spdlog.h>
 
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -38,6 +40,23 @@ bool is_owner(Socket& socket) {
   socklen_t size = sizeof peer;
   if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   return peer.uid == geteuid() || peer.uid == 0;
+}
+
+/// "203.0.113.7", also where an IPv6 listener shows it as ::ffff:203.0.113.7; empty when the peer is gone already.
+std::string address_of_peer(Socket& socket) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getpeername(socket.native_handle(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const char* shown = nullptr;
+  if (storage.ss_family == AF_INET) {
+    shown = inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in&>(storage).sin_addr, text.data(), text.size());
+  } else if (storage.ss_family == AF_INET6) {
+    shown = inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6&>(storage).sin6_addr, text.data(), text.size());
+  }
+  std::string address = shown == nullptr ? "" : shown;
+  if (address.starts_with("::ffff:") && address.find('.') != std::string::npos) address.erase(0, 7);
+  return address;
 }
 
 /// What of the server lives on one loop; its thread only.
@@ -145,13 +164,14 @@ void Server::Impl::accept(Task& task, Shard& shard, Acceptor& acceptor, Origin o
 void Server::Impl::start_session(Shard& shard, Socket socket, Origin origin) {
   ++connections_count;
   runtime::spawn("api session", shard.loop, Deadline::never(),
-                 [this, &shard, origin, socket = std::move(socket)](Task& task) mutable {
+                 [this, &shard, origin, peer = origin == Origin::network ? address_of_peer(socket) : std::string(),
+                  socket = std::move(socket)](Task& task) mutable {
                    const Alive alive(gate);
                    struct Counted {
                      std::atomic<std::size_t>& count;
                      ~Counted() { --count; }
                    } counted{connections_count};
-                   Session session(std::move(socket), origin, handler, limits);
+                   Session session(std::move(socket), origin, std::move(peer), handler, limits);
                    shard.sessions.push_back(session);
                    if (!shard.stopping) session.run(task);
                  });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/runtime/task.hpp"
+#include "host/serve/inbox.hpp"
 #include "host/serve/server.hpp"
 
 #include <boost/asio/basic_stream_socket.hpp>
@@ -9,6 +10,8 @@
 #include <boost/intrusive/list.hpp>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace tomada::serve {
 
@@ -18,8 +21,8 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_pro
 /// Lives on its task's stack; loop thread only.
 class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  Session(Socket socket, Origin origin, const Server::Handler& handler, const ServerLimits& limits)
-      : socket_(std::move(socket)), origin_(origin), handler_(handler), limits_(limits) {}
+  Session(Socket socket, Origin origin, std::string peer_address, const Server::Handler& handler, const ServerLimits& limits)
+      : socket_(std::move(socket)), origin_(origin), peer_address_(std::move(peer_address)), handler_(handler), limits_(limits) {}
 
   void run(runtime::Task& task);
   /// Ends now unless a request is being worked on or answered; then after its answer.
@@ -35,8 +38,16 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
   };
 
   Read read_request(runtime::Task& task, Incoming& incoming);
-  /// False: closed, failed, or `due` has passed (then timed_out_).
-  bool read_some(runtime::Task& task, runtime::SteadyTime due);
+  Read read_header(runtime::Task& task, Incoming& incoming, std::size_t& header_bytes);
+  Read read_body(runtime::Task& task, Incoming& incoming, std::size_t length);
+  template <class Parser>
+  Read read_chunks(runtime::Task& task, Incoming& incoming, Parser& parser);
+  /// False: closed, failed, or due_ has passed (then timed_out_).
+  bool read_some(runtime::Task& task, std::size_t bytes);
+  /// Why no more came: closed, or refused with 408.
+  Read cut_short(Incoming& incoming) const;
+  void watch(runtime::Task& task);
+  void look_at_clock();
   Answer work(runtime::Task& task, const Request& request);
   bool write(runtime::Task& task, std::string_view head, std::string_view body);
   bool write_answer(runtime::Task& task, const Answer& answer, bool keep_alive, bool head_only);
@@ -45,9 +56,14 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
 
   Socket socket_;
   Origin origin_;
+  std::string peer_address_;
   const Server::Handler& handler_;
   const ServerLimits& limits_;
-  std::string buffer_;      // read, not yet used
+  Inbox inbox_;
+  runtime::SteadyTime due_{};        // of what is being read
+  runtime::SteadyTime watched_{};    // when watch_ fires; it looks at due_ again then, so most requests leave it alone
+  runtime::Timer watch_{[this] { look_at_clock(); }};
+  runtime::Task* task_{nullptr};     // run()'s
   bool reading_{false};
   bool closing_{false};
   bool timed_out_{false};

@@ -1,117 +1,11 @@
-// The routes on the real store, vault and example plugin; only the syncs are played.
-#include "host/serve/routes.hpp"
-
-#include "host/base/uuid.hpp"
-#include "host/store/sqlite/open.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
-#include <filesystem>
-
-#include <unistd.h>
+// What the API answers, route by route.
+#include "tests/unit/serve/routes_fixture.hpp"
 
 namespace tomada::serve {
 namespace {
 
-using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
-namespace fs = std::filesystem;
-
-class PlayedSyncing final : public sync::Syncing {
- public:
-  explicit PlayedSyncing(store::Store& store) : store_(store) {}
-  bool ok{true};
-  Result<std::string> enqueue(runtime::Task& task, const store::Integration& integration, std::string_view type,
-                              std::string_view mode) override {
-    store::Sync sync;
-    sync.sync_id = make_uuid_v7(task.clock().wall());
-    sync.tenant_id = integration.tenant_id;
-    sync.config_id = integration.config_id;
-    sync.entity_type = type.empty() ? "*" : type;
-    sync.mode = mode;
-    sync.created_at_ms = task.clock().unix_ms();
-    TOMADA_TRY(store_.syncs().enqueue(task, sync, make_uuid_v7(task.clock().wall())));
-    return sync.sync_id;
-  }
-  Result<sync::TestOutcome> test_connection(runtime::Task& task, const store::Integration& integration) override {
-    TOMADA_TRY(store_.integrations().set_health(task, integration.tenant_id, integration.config_id, ok ? "healthy" : "unhealthy",
-                                                ok ? "connected" : "reconnect_needed"));
-    return sync::TestOutcome{ok, std::chrono::milliseconds(12), ok ? "fine" : "wrong token", ok ? "" : "unauthenticated"};
-  }
-
- private:
-  store::Store& store_;
-};
-
-struct RoutesTest : testing::Test {
-  static inline int count = 0;
-  fs::path folder = fs::temp_directory_path() / ("tomada-routes-" + std::to_string(getpid()) + "-" + std::to_string(++count));
-  runtime::ManualClock clock;
-  runtime::Loop loop{clock};
-  runtime::Metrics metrics;
-  settings::Settings settings;
-  std::unique_ptr<store::Store> store;
-  std::unique_ptr<credentials::Vault> vault;
-  std::unique_ptr<plugin::Registry> registry;
-  std::unique_ptr<PlayedSyncing> syncing;
-  std::unique_ptr<Router> router;
-  std::string key;
-
-  void SetUp() override {
-    fs::create_directories(folder / "plugins");
-    fs::copy_file(fs::path(TOMADA_PLUGINS) / "example.so", folder / "plugins/example.so");
-    auto opened = store::sqlite::open({.file = folder / "tomada.db"});
-    ASSERT_TRUE(opened.has_value()) << opened.error().message;
-    store = *std::move(opened);
-    auto vault_opened = credentials::Vault::open(folder / "master.key", true, store->tenants());
-    ASSERT_TRUE(vault_opened.has_value()) << vault_opened.error().message;
-    vault = *std::move(vault_opened);
-    auto scanned = plugin::Registry::scan(folder / "plugins", folder / "private");
-    ASSERT_TRUE(scanned.has_value()) << scanned.error().message;
-    registry = *std::move(scanned);
-    syncing = std::make_unique<PlayedSyncing>(*store);
-    router = make_router({settings, *store, *vault, *registry, *syncing, metrics, clock, clock.steady()});
-    ASSERT_EQ(control("POST", "/control/tenants", {{"name", "demo"}}).status, 201);
-    key = parse(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "admin"}}))["key"];
-  }
-  void TearDown() override {
-    router.reset();
-    vault.reset();
-    store.reset();
-    fs::remove_all(folder);
-  }
-  Answer send(Request request) {
-    const std::size_t question = std::min(request.path.find('?'), request.path.size());
-    if (question < request.path.size()) request.query = request.path.substr(question + 1);
-    request.path.resize(question);
-    return runtime::run(loop, [&](runtime::Task& task) { return router->answer(task, request); });
-  }
-  Answer ask(std::string method, std::string path, const json& body = nullptr) {
-    Request request{.method = std::move(method), .path = std::move(path), .query = {}, .headers = {{"authorization", "Bearer " + key}}};
-    if (!body.is_null()) request.body = body.dump();
-    return send(std::move(request));
-  }
-  Answer control(std::string method, std::string path, const json& body = nullptr, Headers headers = {}) {
-    Request request{.method = std::move(method), .path = std::move(path), .query = {}, .headers = std::move(headers)};
-    if (!body.is_null()) request.body = body.dump();
-    request.origin = Origin::control;
-    return send(std::move(request));
-  }
-  static json parse(const Answer& answer) { return json::parse(answer.body); }
-  void allow() { ASSERT_EQ(control("POST", "/control/plugins/example/allow", {{"tenant", "demo"}}).status, 200); }
-  static json good() {
-    return {{"provider", "example"}, {"name", "mine"}, {"config", {{"base_url", "https://api.example.com"}}},
-            {"credentials", {{"token", "hush-hush"}}}};
-  }
-  std::string create() {
-    const Answer answer = ask("POST", "/v1/integrations", good());
-    EXPECT_EQ(answer.status, 201) << answer.body;
-    return parse(answer).value("id", "");
-  }
-};
 
 TEST_F(RoutesTest, WithoutAKeyThereIsAChallenge) {
   key = "tmd_wrong";
@@ -154,7 +48,7 @@ TEST_F(RoutesTest, CreatingRefusesInWords) {
   allow();
   json body = good();
   body["provider"] = "hubspot";
-  EXPECT_THAT(ask("POST", "/v1/integrations", body).body, HasSubstr("available: example"));
+  EXPECT_THAT(ask("POST", "/v1/integrations", body).body, HasSubstr("available: example, stripe"));
   body = good();
   body["config"] = {{"base_url", 7}};
   const Answer wrong = ask("POST", "/v1/integrations", body);
@@ -294,6 +188,9 @@ TEST_F(RoutesTest, HealthHasTheUsersShape) {
   EXPECT_EQ(health["timestamp"], "2026-01-01T00:01:30.000Z");
   EXPECT_EQ(health["checks"]["database"], "healthy");
   EXPECT_EQ(health["checks"]["queue"], "healthy");
+  EXPECT_EQ(health["checks"]["webhooks"], "healthy");
+  EXPECT_EQ(health["metrics"]["webhooks_pending"], 0);
+  EXPECT_EQ(health["metrics"]["webhooks_failed"], 0);
   EXPECT_TRUE(health["checks"]["integrations"].is_object());
   EXPECT_EQ(health["metrics"]["uptime"], 90);
   EXPECT_EQ(health["metrics"]["error_rate"], 0.0);
