@@ -100,6 +100,17 @@ const benches = {
       row(`— acknowledged by ${name}, looked for by id`, `${round(acknowledged)} events`,
         `${round(missing)} missing, ${round(doubled)} doubled`, undefined, 'none', missing === 0 && doubled === 0);
   },
+
+  async webhook_accept() {
+    const folder = temporaryFolder();
+    try {
+      const m = await run('webhook_accept_bench', folder, 150_000, 64);
+      row('webhooks of 1 KiB stored, events/s', round(m.events_per_second), `bare insert ${round(m.bare_rows_per_second)}`, m.ratio);
+      row('— events in a commit', round(m.events_per_commit, 1), 'of 64 senders');
+    } finally {
+      fs.rmSync(folder, { recursive: true, force: true });
+    }
+  },
 };
 
 function machine() {
