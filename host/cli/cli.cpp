@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -24,6 +25,10 @@ struct Words {
   std::string config, data_dir, listen, plugin_dir;
   std::string tenant, role, name, plugin, file;
   SyncRun sync;
+  WebhookList webhooks;
+  WebhookReplay replay;
+  AppCreate app;
+  std::string integration, id, credentials_file;
   bool as_json{false};
 };
 
@@ -66,6 +71,15 @@ int with_control(const Words& words, const Hooks& hooks, Output output, F comman
   auto control = open_control(*settings, hooks);
   if (control.has_error()) return failed(output, control.error());
   return command(**control);
+}
+
+/// `file`: "-" is stdin, empty is none.
+int create_app_from(Control& control, Output output, const AppCreate& options, const std::string& file) {
+  if (file.empty()) return create_app(control, output, options, nullptr);
+  if (file == "-") return create_app(control, output, options, &std::cin);
+  std::ifstream credentials(file);
+  if (!credentials) return failed(output, fail(Errc::invalid_data, "cannot read " + file));
+  return create_app(control, output, options, &credentials);
 }
 
 }  // namespace
@@ -129,6 +143,61 @@ int run(int argc, char** argv, const Hooks& hooks) {
   sync_status->add_option("--tenant", words.sync.tenant, "Whose integration")->required();
   sync_status->add_flag("--json", words.as_json, "As JSON");
 
+  CLI::App* webhooks = app.add_subcommand("webhooks", "Webhooks that came in")->require_subcommand(1);
+  CLI::App* webhooks_list = add(*webhooks, "list", "What came in, newest first",
+                                [&](Control& control) { return list_webhooks(control, output, words.webhooks, words.as_json); });
+  webhooks_list->add_option("integration,--integration", words.webhooks.integration, "Its id, or its provider's")->required();
+  webhooks_list->add_option("--tenant", words.webhooks.tenant, "Whose integration")->required();
+  webhooks_list->add_option("--status", words.webhooks.status, "pending, processing, completed, failed, partial or ignored");
+  webhooks_list->add_option("--type", words.webhooks.type, "The provider's word for the event");
+  webhooks_list->add_option("--since", words.webhooks.since, "From this time on, such as 2026-01-31T15:30:00Z");
+  webhooks_list->add_option("--until", words.webhooks.until, "Before this time");
+  webhooks_list->add_option("--verified", words.webhooks.verified, "true or false");
+  webhooks_list->add_option("--limit", words.webhooks.limit, "At most so many")->capture_default_str()->check(CLI::Range(1, 1000));
+  webhooks_list->add_option("--cursor", words.webhooks.cursor, "Where an earlier list ended");
+  webhooks_list->add_flag("--json", words.as_json, "As JSON");
+  CLI::App* webhooks_show = add(*webhooks, "show", "One event with its headers, body and attempts", [&](Control& control) {
+    return show_webhook(control, output, words.tenant, words.integration, words.id, words.as_json);
+  });
+  webhooks_show->add_option("integration,--integration", words.integration, "Its id, or its provider's")->required();
+  webhooks_show->add_option("id", words.id, "The webhook's id, as the list shows it")->required();
+  webhooks_show->add_option("--tenant", words.tenant, "Whose integration")->required();
+  webhooks_show->add_flag("--json", words.as_json, "As JSON");
+  CLI::App* replay = add(*webhooks, "replay", "Hand events to the plugin again: by id, by time, or all that are dead",
+                         [&](Control& control) { return replay_webhooks(control, output, words.replay); });
+  replay->add_option("integration,--integration", words.replay.integration, "Its id, or its provider's")->required();
+  replay->add_option("ids", words.replay.ids, "Ids, as the list shows them");
+  replay->add_option("--tenant", words.replay.tenant, "Whose integration")->required();
+  replay->add_option("--since", words.replay.since, "From this time on, such as 2026-01-31T15:30:00Z");
+  replay->add_option("--until", words.replay.until, "Before this time");
+  replay->add_option("--status", words.replay.status, "Of those only completed, failed, partial or ignored");
+  replay->add_flag("--dead", words.replay.dead, "All that were given up");
+  CLI::App* dead = add(*webhooks, "dead", "Events that were given up", [&](Control& control) {
+    return list_dead_webhooks(control, output, words.tenant, words.integration, words.as_json);
+  });
+  dead->add_option("integration,--integration", words.integration, "Its id, or its provider's; all of the tenant by default");
+  dead->add_option("--tenant", words.tenant, "Whose integrations")->required();
+  dead->add_flag("--json", words.as_json, "As JSON");
+
+  CLI::App* apps = app.add_subcommand("app", "Apps registered at providers, for many accounts")->require_subcommand(1);
+  CLI::App* app_list = add(*apps, "list", "The tenant's apps",
+                           [&](Control& control) { return list_apps(control, output, words.tenant, words.as_json); });
+  app_list->add_option("--tenant", words.tenant, "Whose apps")->required();
+  app_list->add_flag("--json", words.as_json, "As JSON");
+  CLI::App* app_create = add(*apps, "create", "Register an app; prints its id", [&](Control& control) {
+    return create_app_from(control, output, words.app, words.credentials_file);
+  });
+  app_create->add_option("--tenant", words.app.tenant, "Whose app")->required();
+  app_create->add_option("--provider", words.app.provider, "The plugin's id")->required();
+  app_create->add_option("--name", words.app.name, "A name for people");
+  app_create->add_option("--credentials", words.credentials_file, "File with a JSON object: client_id, client_secret, webhook_secret; - reads stdin");
+  app_create->add_flag("--shared", words.app.shared, "Integrations of other tenants may use it");
+  app_create->add_flag("--allow-legacy", words.app.allow_legacy, "Accept signature schemes that the provider has replaced");
+  CLI::App* app_remove = add(*apps, "remove", "Remove an app that no integration uses",
+                             [&](Control& control) { return remove_app(control, output, words.tenant, words.id); });
+  app_remove->add_option("id", words.id, "Its id")->required();
+  app_remove->add_option("--tenant", words.tenant, "Whose app")->required();
+
   app.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [&] {
       output.out << "tomada " TOMADA_VERSION "\n";
@@ -138,6 +207,13 @@ int run(int argc, char** argv, const Hooks& hooks) {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // "A subcommand is required" does not say what is wrong with the word that stands there.
+    if (const auto unknown = app.remaining(true); !unknown.empty()) {
+      output.err << "tomada: unknown command: " << unknown.front() << "\nRun with --help for more information.\n";
+      return k_usage_error;
+    }
+    return app.exit(error, output.out, output.err) == 0 ? 0 : k_usage_error;
   } catch (const CLI::ParseError& error) {
     return app.exit(error, output.out, output.err) == 0 ? 0 : k_usage_error;
   }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <ostream>
 
 namespace tomada::cli {
@@ -14,7 +15,9 @@ Result<json> ask(Control& control, const std::string& method, const std::string&
                  const json* body) {
   serve::Request request;
   request.method = method;
-  request.path = path;
+  const std::size_t question = std::min(path.find('?'), path.size());
+  request.path = path.substr(0, question);
+  request.query = path.substr(std::min(question + 1, path.size()));
   request.origin = serve::Origin::control;
   if (!tenant.empty()) {
     if (tenant.find_first_of("\r\n") != std::string::npos) return fail(Errc::invalid_data, "a tenant's name has no line break");

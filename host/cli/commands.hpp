@@ -10,6 +10,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace tomada::cli {
 
@@ -37,7 +38,40 @@ struct SyncRun {
 int run_sync(Control& control, Output output, const SyncRun& options, const std::function<void()>& pause);
 int show_sync(Control& control, Output output, const std::string& tenant, const std::string& integration, bool as_json);
 
+struct WebhookList {
+  std::string tenant;
+  std::string integration;
+  std::string status, type, since, until, verified, cursor;  // empty: all
+  int limit{50};
+};
+int list_webhooks(Control& control, Output output, const WebhookList& options, bool as_json);
+int show_webhook(Control& control, Output output, const std::string& tenant, const std::string& integration, const std::string& id,
+                 bool as_json);
+struct WebhookReplay {
+  std::string tenant;
+  std::string integration;
+  std::vector<std::string> ids;  // or a range, or all dead ones
+  std::string since, until, status;
+  bool dead{false};
+};
+int replay_webhooks(Control& control, Output output, const WebhookReplay& options);
+/// Of every integration of the tenant when `integration` is empty.
+int list_dead_webhooks(Control& control, Output output, const std::string& tenant, const std::string& integration, bool as_json);
+
+int list_apps(Control& control, Output output, const std::string& tenant, bool as_json);
+struct AppCreate {
+  std::string tenant;
+  std::string provider;
+  std::string name;
+  bool shared{false};
+  bool allow_legacy{false};
+};
+/// `credentials`: a JSON object, read to its end; nullptr: none. Secrets are no arguments: others can see those.
+int create_app(Control& control, Output output, const AppCreate& options, std::istream* credentials);
+int remove_app(Control& control, Output output, const std::string& tenant, const std::string& id);
+
 /// One request and its JSON; a refusal becomes an error whose message is the problem's detail. Empty `tenant`: none.
+/// `path` may have a query.
 Result<nlohmann::json> ask(Control& control, const std::string& method, const std::string& path, const std::string& tenant,
                            const nlohmann::json* body);
 /// Prints the sentence on stderr; the exit code 1.

@@ -2,8 +2,7 @@
 #include "host/cli/commands.hpp"
 
 #include "host/base/encoding.hpp"
-
-#include <nlohmann/json.hpp>
+#include "host/cli/fields.hpp"
 
 #include <cstdio>
 #include <ostream>
@@ -15,21 +14,6 @@ using nlohmann::json;
 
 std::string path_of(const std::string& integration, const std::string& rest) {
   return "/v1/integrations/" + percent_encode(integration) + rest;
-}
-
-std::int64_t count(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
-std::string text(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-json object_at(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_object() ? *found : json::object();
 }
 
 bool has_ended(const json& sync) {

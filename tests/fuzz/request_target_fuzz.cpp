@@ -6,8 +6,10 @@
 #include "host/serve/input.hpp"
 #include "host/serve/router.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -43,6 +45,15 @@ void scan(std::string_view text) {
   if (state == State::complete) expect(parts.bytes() == whole.bytes());
 }
 
+std::string with_cr(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out += '\r';
+    out += c;
+  }
+  return out;
+}
+
 struct Fixture {
   runtime::ManualClock clock;
   runtime::Loop loop{clock};
@@ -58,8 +69,10 @@ struct Fixture {
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   static Fixture fixture;
-  const std::string text(reinterpret_cast<const char*>(data), size);
+  std::string text(reinterpret_cast<const char*>(data), size);
   scan(text);
+  scan(with_cr(text));  // seeds are text files
+  if (text.ends_with('\n')) text.pop_back();
   serve::Request request;
   request.target = text;
   const std::size_t question = std::min(text.find('?'), text.size());

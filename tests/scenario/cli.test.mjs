@@ -36,7 +36,8 @@ test('mistakes on the command line end with a sentence and a code', async (t) =>
     [['key', 'create', '--tenant', 'nobody', '--role', 'admin'], /nobody/],
     [['key', 'create', '--tenant', 'acme', '--role', 'emperor'], /emperor|role/],
     [['plugin', 'allow', 'no-such-plugin', '--tenant', 'acme'], /no-such-plugin/],
-    [['no-such-word'], /no-such-word|subcommand/],
+    [['no-such-word'], /unknown command: no-such-word/],
+    [['webhooks', 'no-such-word'], /unknown command: no-such-word/],
   ]) {
     const { code, out, err } = await host.cli(...args);
     assert.notEqual(code, 0, args.join(' '));
