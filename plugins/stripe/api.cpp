@@ -43,8 +43,9 @@ Endpoint Endpoint::from_config(std::string_view config_json) {
   Endpoint endpoint{text_of(*config, "base_url"), text_of(*config, "account")};
   if (endpoint.base_url.empty()) endpoint.base_url = k_base_url;
   if (endpoint.base_url.ends_with('/')) endpoint.base_url.pop_back();
-  const std::size_t scheme_bytes =
-      endpoint.base_url.starts_with("https://") ? 8 : endpoint.base_url.starts_with("http://") ? 7 : 0;
+  const std::size_t scheme_bytes = endpoint.base_url.starts_with("https://")  ? 8
+                                   : endpoint.base_url.starts_with("http://") ? 7
+                                                                              : 0;
   const std::string_view authority = std::string_view(endpoint.base_url).substr(scheme_bytes);
   if (scheme_bytes == 0 || authority.empty() || authority.find_first_of("/?#@\\ ") != std::string_view::npos)
     throw sdk::Failure(TOMADA_E_INVALID_CONFIG,

@@ -48,7 +48,8 @@ constexpr auto k_entities = std::to_array<Entity>({
 }  // namespace
 
 const Entity* find_entity(std::string_view name) {
-  const auto found = std::find_if(k_entities.begin(), k_entities.end(), [&](const Entity& e) { return e.name == name; });
+  const auto found =
+      std::find_if(k_entities.begin(), k_entities.end(), [&](const Entity& e) { return e.name == name; });
   return found == k_entities.end() ? nullptr : &*found;
 }
 

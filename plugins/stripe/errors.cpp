@@ -62,7 +62,8 @@ Failure bare_failure(const ErrorReply& error, const ErrorContext& context) {
     return {TOMADA_E_INVALID_CONFIG, "config.account: the key has no access to this account"};
   std::string message = in_its_own_words(error, context);
   if (status == TOMADA_E_FORBIDDEN) message += "; give the restricted key read permission for it";
-  if (error.type.empty() && error.code.empty()) message += " (not an error of Stripe's: config.base_url says who was asked)";
+  if (error.type.empty() && error.code.empty())
+    message += " (not an error of Stripe's: config.base_url says who was asked)";
   return {status, std::move(message)};
 }
 

@@ -42,7 +42,10 @@ std::string types_of(const Entity& entity) {
 class Run {
  public:
   Run(sdk::Call& call, const Endpoint& endpoint, const Entity& entity, State state)
-      : call_(call), records_(call.records()), entity_(entity), state_(std::move(state)),
+      : call_(call),
+        records_(call.records()),
+        entity_(entity),
+        state_(std::move(state)),
         api_(call, endpoint, state_.clock_ms) {}
 
   /// The place to go on from next time. Before anything else is read, so that no change falls between.
@@ -56,9 +59,9 @@ class Run {
     if (state_.phase == Phase::events) follow_events();
     if (state_.phase == Phase::list) read_list(entity_.filter);
     if (state_.phase == Phase::news)
-      read_list(parameter("created[gte]", std::to_string(std::max<std::int64_t>(state_.since.created_s - k_overlap_s, 0))));
-    if (refused_count_ != 0)
-      call_.log().warn(std::to_string(refused_count_) + " objects were refused by the host");
+      read_list(
+          parameter("created[gte]", std::to_string(std::max<std::int64_t>(state_.since.created_s - k_overlap_s, 0))));
+    if (refused_count_ != 0) call_.log().warn(std::to_string(refused_count_) + " objects were refused by the host");
     records_.complete(entity_.name, state_.next.text());
   }
 
@@ -207,8 +210,7 @@ void Plugin::test_connection(sdk::Call& call) { Api(call, endpoint_).check_balan
 
 void Plugin::sync(sdk::Call& call, const sdk::SyncRequest& request) {
   const Entity* const entity = find_entity(request.entity);
-  if (entity == nullptr)
-    throw sdk::Failure(TOMADA_E_UNSUPPORTED, "there is no entity " + std::string(request.entity));
+  if (entity == nullptr) throw sdk::Failure(TOMADA_E_UNSUPPORTED, "there is no entity " + std::string(request.entity));
   if (!request.resume.empty()) return Run(call, endpoint_, *entity, State::from_text(request.resume)).go();
 
   State state;

@@ -115,7 +115,8 @@ ErrorReply parse_error(std::string_view body) {
   if (error == reply->end()) return {};
   // OAuth's errors are a bare word beside their description.
   if (error->is_string())
-    return {.type = {}, .code = error->get<std::string>(), .message = text_of(*reply, "error_description"), .param = {}};
+    return {
+        .type = {}, .code = error->get<std::string>(), .message = text_of(*reply, "error_description"), .param = {}};
   if (!error->is_object()) return {};
   return {.type = text_of(*error, "type"),
           .code = text_of(*error, "code"),
@@ -135,8 +136,7 @@ std::int64_t parse_http_date(std::string_view text) {
       !parse_number(text.substr(17, 2), hour) || !parse_number(text.substr(20, 2), minute) ||
       !parse_number(text.substr(23, 2), second))
     return 0;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month + 1),
-                                         std::chrono::day(day)};
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month + 1), std::chrono::day(day)};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return 0;
   const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
   return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;

@@ -20,12 +20,12 @@ enum class Phase { list, events, news };
 
 struct State {
   Phase phase{Phase::list};
-  std::string after;         // list, news: the last id of the page before
-  Position since;            // events: where it began, then the last event that was worked off
-  Position next;             // what complete() will say: pinned before the first page
-  std::int64_t clock_ms{};   // Stripe's clock, see Api
+  std::string after;        // list, news: the last id of the page before
+  Position since;           // events: where it began, then the last event that was worked off
+  Position next;            // what complete() will say: pinned before the first page
+  std::int64_t clock_ms{};  // Stripe's clock, see Api
   std::uint64_t seen_count{};
-  int restarts_count{};      // of the list, when Stripe no longer knew `after`
+  int restarts_count{};  // of the list, when Stripe no longer knew `after`
   [[nodiscard]] std::string text() const;
   static State from_text(std::string_view text);  // throws Failure (INVALID_DATA)
 };

@@ -33,16 +33,17 @@ TEST(StripeJson, IsRefusedWhenItIsNestedTooDeep) {
   EXPECT_TRUE(parse_json(fits).has_value());
   EXPECT_FALSE(parse_json("[" + fits + "]").has_value());
   EXPECT_FALSE(parse_json(std::string(1'000'000, '[')).has_value());
-  EXPECT_TRUE(parse_json(R"({"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""})").has_value());
+  EXPECT_TRUE(
+      parse_json(R"({"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\""})").has_value());
 }
 
 TEST(StripeList, MustSayWhetherThereIsMore) {
   const ListPage page = parse_list(R"({"object":"list","data":[{"id":"cus_1"},{"id":"cus_2"}],"has_more":true})");
   EXPECT_EQ(page.objects.size(), 2u);
   EXPECT_TRUE(page.has_more);
-  for (const char* wrong : {"", "[]", "{}", R"({"data":[]})", R"({"data":[],"has_more":1})", R"({"data":{},"has_more":true})",
-                            R"({"data":[{}],"has_more":false})", R"({"data":[{"id":""}],"has_more":false})",
-                            R"({"data":["cus_1"],"has_more":false})"})
+  for (const char* wrong : {"", "[]", "{}", R"({"data":[]})", R"({"data":[],"has_more":1})",
+                            R"({"data":{},"has_more":true})", R"({"data":[{}],"has_more":false})",
+                            R"({"data":[{"id":""}],"has_more":false})", R"({"data":["cus_1"],"has_more":false})"})
     EXPECT_THROW((void)parse_list(wrong), Failure) << wrong;
 }
 
@@ -69,24 +70,24 @@ struct Case {
 
 TEST(StripeErrors, SayWhatToDo) {
   const auto error = [](const char* code) { return ErrorReply{"invalid_request_error", code, "words", ""}; };
-  for (const Case& one : std::vector<Case>{
-           {"a bad key", error(""), 401, {}, TOMADA_E_UNAUTHENTICATED},
-           {"a bad key, whatever the header", error(""), 401, true, TOMADA_E_UNAUTHENTICATED},
-           {"no permission", error(""), 403, {}, TOMADA_E_FORBIDDEN},
-           {"no permission, whatever the header", error(""), 403, true, TOMADA_E_FORBIDDEN},
-           {"another's account", error("account_invalid"), 403, {}, TOMADA_E_INVALID_CONFIG},
-           {"an unknown id", error("resource_missing"), 404, {}, TOMADA_E_NOT_FOUND},
-           {"a lock", error("lock_timeout"), 400, {}, TOMADA_E_RATE_LIMITED},
-           {"too many", error("rate_limit"), 429, {}, TOMADA_E_RATE_LIMITED},
-           {"too many, and not at once", error("rate_limit"), 429, false, TOMADA_E_RATE_LIMITED},
-           {"a conflict", error("idempotency_key_in_use"), 409, {}, TOMADA_E_UNAVAILABLE},
-           {"a conflict that stays", error("idempotency_key_in_use"), 409, false, TOMADA_E_PERMANENT},
-           {"a dependency", error(""), 424, {}, TOMADA_E_UNAVAILABLE},
-           {"a bad request", error("parameter_unknown"), 400, {}, TOMADA_E_PERMANENT},
-           {"a bad request that passes", error(""), 400, true, TOMADA_E_UNAVAILABLE},
-           {"a bug of theirs", error(""), 500, {}, TOMADA_E_UNAVAILABLE},
-           {"a bug that stays", error(""), 503, false, TOMADA_E_PERMANENT},
-           {"a proxy's page", {}, 502, {}, TOMADA_E_UNAVAILABLE}}) {
+  for (const Case& one :
+       std::vector<Case>{{"a bad key", error(""), 401, {}, TOMADA_E_UNAUTHENTICATED},
+                         {"a bad key, whatever the header", error(""), 401, true, TOMADA_E_UNAUTHENTICATED},
+                         {"no permission", error(""), 403, {}, TOMADA_E_FORBIDDEN},
+                         {"no permission, whatever the header", error(""), 403, true, TOMADA_E_FORBIDDEN},
+                         {"another's account", error("account_invalid"), 403, {}, TOMADA_E_INVALID_CONFIG},
+                         {"an unknown id", error("resource_missing"), 404, {}, TOMADA_E_NOT_FOUND},
+                         {"a lock", error("lock_timeout"), 400, {}, TOMADA_E_RATE_LIMITED},
+                         {"too many", error("rate_limit"), 429, {}, TOMADA_E_RATE_LIMITED},
+                         {"too many, and not at once", error("rate_limit"), 429, false, TOMADA_E_RATE_LIMITED},
+                         {"a conflict", error("idempotency_key_in_use"), 409, {}, TOMADA_E_UNAVAILABLE},
+                         {"a conflict that stays", error("idempotency_key_in_use"), 409, false, TOMADA_E_PERMANENT},
+                         {"a dependency", error(""), 424, {}, TOMADA_E_UNAVAILABLE},
+                         {"a bad request", error("parameter_unknown"), 400, {}, TOMADA_E_PERMANENT},
+                         {"a bad request that passes", error(""), 400, true, TOMADA_E_UNAVAILABLE},
+                         {"a bug of theirs", error(""), 500, {}, TOMADA_E_UNAVAILABLE},
+                         {"a bug that stays", error(""), 503, false, TOMADA_E_PERMANENT},
+                         {"a proxy's page", {}, 502, {}, TOMADA_E_UNAVAILABLE}}) {
     ErrorContext context;
     context.http_status = one.http_status;
     context.should_retry = one.should_retry;
@@ -102,7 +103,8 @@ TEST(StripeErrors, SayWhatToDo) {
 }
 
 TEST(StripeErrors, ShowNoPartOfAKey) {
-  const ErrorReply error{"invalid_request_error", "", "The key 'rk_live_abcdef0001' (sk_test_****0002) may not read risk_x", ""};
+  const ErrorReply error{"invalid_request_error", "",
+                         "The key 'rk_live_abcdef0001' (sk_test_****0002) may not read risk_x", ""};
   ErrorContext context;
   context.http_status = 403;
   const std::string message = failure_of(error, context).message();

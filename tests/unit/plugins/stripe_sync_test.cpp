@@ -34,8 +34,8 @@ json customer(const std::string& id, const std::string& name = "Ada") {
 }
 
 json event(const std::string& id, const std::string& type, const json& object, std::int64_t created = 1'694'109'744) {
-  return {{"id", id},           {"object", "event"},    {"type", type}, {"created", created},
-          {"pending_webhooks", 1}, {"data", {{"object", object}}}};
+  return {{"id", id},           {"object", "event"},     {"type", type},
+          {"created", created}, {"pending_webhooks", 1}, {"data", {{"object", object}}}};
 }
 
 bool has(const Seen& request, const std::string& text) { return request.url.find(text) != std::string::npos; }
@@ -113,7 +113,8 @@ TEST_F(StripeSync, WithNoEventOfItsOwnMovesOnToThePinnedOne) {
                                                           : list({}, false)};
   };
   ASSERT_EQ(incremental(), TOMADA_OK);
-  EXPECT_EQ(json::parse(*call_.completed_since).at("event"), "evt_9") << "or the noted one would grow older than 30 days";
+  EXPECT_EQ(json::parse(*call_.completed_since).at("event"), "evt_9")
+      << "or the noted one would grow older than 30 days";
 }
 
 TEST_F(StripeSync, ListsAgainWhenTheEventIsGone) {
@@ -158,7 +159,8 @@ TEST_F(StripeSync, StopsWhenAListDoesNotAdvance) {
 
 TEST_F(StripeSync, NewRefundsAreListedBecauseCardsHaveNoEventForThem) {
   call_.on_request = [](const Seen& request) {
-    return Reply{.body = has(request, "/v1/refunds") ? list({{{"id", "re_1"}, {"object", "refund"}}}, false) : list({}, false)};
+    return Reply{.body = has(request, "/v1/refunds") ? list({{{"id", "re_1"}, {"object", "refund"}}}, false)
+                                                     : list({}, false)};
   };
   ASSERT_EQ(incremental("refund"), TOMADA_OK);
   EXPECT_TRUE(has(call_.requests.back(), "/v1/refunds?limit=100&created%5Bgte%5D=1693999700"));
@@ -204,11 +206,13 @@ TEST_F(StripeSync, AWebhookIsARecordAndChangesItsObject) {
 
 TEST_F(StripeSync, AWebhookOfAnotherTypeIsARecordOnly) {
   ASSERT_EQ(webhook(event("evt_1", "payout.paid", {{"id", "po_1"}, {"object", "payout"}}).dump()), TOMADA_OK);
-  ASSERT_EQ(webhook(event("evt_2", "invoice.upcoming", {{"id", "upcoming_in_1"}, {"object", "invoice"}}).dump()), TOMADA_OK);
+  ASSERT_EQ(webhook(event("evt_2", "invoice.upcoming", {{"id", "upcoming_in_1"}, {"object", "invoice"}}).dump()),
+            TOMADA_OK);
   ASSERT_EQ(webhook(event("evt_3", "customer.deleted", customer("cus_1")).dump()), TOMADA_OK);
   EXPECT_EQ(call_.page.size(), 3u);
-  ASSERT_EQ(webhook(event("evt_4", "customer.subscription.deleted", {{"id", "sub_1"}, {"object", "subscription"}}).dump()),
-            TOMADA_OK);
+  ASSERT_EQ(
+      webhook(event("evt_4", "customer.subscription.deleted", {{"id", "sub_1"}, {"object", "subscription"}}).dump()),
+      TOMADA_OK);
   EXPECT_EQ(call_.page.size(), 5u) << "a subscription's end is a state";
 }
 
@@ -234,8 +238,8 @@ TEST_F(StripeSync, AWebhookOfAnotherAccountChangesNothing) {
 }
 
 TEST(StripeCreate, ChecksItsConfiguration) {
-  for (const char* wrong : {R"({"base_url":"ftp://x"})", R"({"base_url":"https://a/b"})", R"({"base_url":"https://u@a"})",
-                            R"({"base_url":7})", R"({"account":7})", "[]"})
+  for (const char* wrong : {R"({"base_url":"ftp://x"})", R"({"base_url":"https://a/b"})",
+                            R"({"base_url":"https://u@a"})", R"({"base_url":7})", R"({"account":7})", "[]"})
     EXPECT_EQ(Instance(k_entry, wrong).created(), TOMADA_E_INVALID_CONFIG) << wrong;
   Instance instance(k_entry, R"({"base_url":"http://127.0.0.1:1/","account":"acct_1"})");
   ASSERT_EQ(instance.created(), TOMADA_OK) << instance.why();
