@@ -77,6 +77,8 @@ void add_health_routes(Router& router, const Parts& parts) {
   router.add("GET", "/metrics", Access::everyone, [parts](Task& task, const Call&) -> Answer {
     if (const auto counts = parts.store.jobs().counts(task); counts.has_value())
       parts.metrics.jobs(counts->waiting, counts->running, counts->dead);
+    if (const auto counts = parts.store.webhooks().counts(task); counts.has_value())
+      parts.metrics.webhooks(counts->pending, counts->failed);
     return {200, "text/plain; version=0.0.4; charset=utf-8", parts.metrics.text()};
   });
 }

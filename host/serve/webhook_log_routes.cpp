@@ -1,7 +1,6 @@
 // …/webhooks/logs, …/webhooks/replay, …/webhooks/test: what came in, what became of it, and again.
 #include "host/serve/routes.hpp"
 
-#include "host/base/uuid.hpp"
 #include "host/serve/input.hpp"
 #include "host/serve/integration_view.hpp"
 #include "host/serve/problem.hpp"
@@ -13,7 +12,6 @@
 namespace tomada::serve {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
 using runtime::Task;
 
@@ -149,16 +147,11 @@ Answer replay_many(Task& task, const Parts& parts, const Call& call, const Sourc
   return replay_found(task, parts, source, std::move(filter));
 }
 
-/// With a new id each time, so that it is no duplicate.
-std::string test_body(const Parts& parts) {
-  return json{{"id", "tomada-test-" + make_uuid_v7(parts.clock.wall())}, {"type", "tomada.test"}, {"test", true}}.dump();
-}
-
 Answer test(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"body"}));
   TOMADA_TRY_ASSIGN(const auto sent, body.object("body"));
   TOMADA_TRY_ASSIGN(const auto integration, find_integration(task, parts, call.principal, call.params[0]));
-  TOMADA_TRY_ASSIGN(const auto outcome, parts.webhooks.test(task, integration, sent ? sent->dump() : test_body(parts)));
+  TOMADA_TRY_ASSIGN(const auto outcome, parts.webhooks.test(task, integration, sent ? sent->dump() : std::string()));
   ordered_json view;
   view["accepted"] = outcome.accepted;
   view["id"] = outcome.webhook_id.empty() ? ordered_json(nullptr) : ordered_json(outcome.webhook_id);

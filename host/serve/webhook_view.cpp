@@ -106,9 +106,18 @@ std::string hide_in_form(std::string_view text, const Redaction& redaction) {
   return out;
 }
 
+/// The intake keeps method and target as a header of its own; its query is read like a form.
+std::string header_value(const std::string& name, const std::string& value, const Redaction& redaction) {
+  if (is_secret_header(name)) return std::string(k_hidden);
+  const std::size_t question = value.find('?');
+  if (lowered(name) != "tomada-request" || question == std::string::npos) return service::redact(value, redaction.secrets);
+  return service::redact(value.substr(0, question + 1) + hide_in_form(std::string_view(value).substr(question + 1), redaction),
+                         redaction.secrets);
+}
+
 ordered_json error_view(const std::string& code, const std::string& message) {
   if (code.empty() && message.empty()) return nullptr;
-  return {{"code", code}, {"message", message}};
+  return {{"code", text_or_null(code)}, {"message", message}};
 }
 
 /// "Name: value\n"…
@@ -236,8 +245,7 @@ ordered_json webhook_details(const store::Webhook& webhook, std::span<const stor
   auto headers = ordered_json::array();
   for (const auto& [name, value] : split_headers(webhook.headers)) {
     if (lowered(name) == "content-type") content_type = value;
-    headers.push_back({{"name", name},
-                       {"value", is_secret_header(name) ? std::string(k_hidden) : service::redact(value, redaction.secrets)}});
+    headers.push_back({{"name", name}, {"value", header_value(name, value, redaction)}});
   }
   view["headers"] = std::move(headers);
   const bool is_text = is_utf8(webhook.body);

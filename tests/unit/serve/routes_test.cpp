@@ -197,6 +197,7 @@ TEST_F(RoutesTest, HealthHasTheUsersShape) {
   EXPECT_EQ(ask("GET", "/health/ready").status, 200);
   EXPECT_EQ(ask("GET", "/health/live").status, 200);
   EXPECT_THAT(ask("GET", "/metrics").body, HasSubstr("tomada_jobs{state=\"waiting\"} 0"));
+  EXPECT_THAT(ask("GET", "/metrics").body, HasSubstr("webhook_pending 0"));
 }
 
 TEST_F(RoutesTest, AViewerReadsAndAnOperatorSyncs) {

@@ -170,7 +170,7 @@ TEST_F(WebhookRoutesTest, ATestEventGoesThroughTheIntake) {
   EXPECT_EQ(parse(ask("POST", path + "/test", {{"body", {{"a", 1}}}}))["accepted"], true);
   EXPECT_EQ(receiving.test_body, R"({"a":1})");
   EXPECT_EQ(ask("POST", path + "/test").status, 200);
-  EXPECT_THAT(receiving.test_body, HasSubstr("tomada.test"));
+  EXPECT_EQ(receiving.test_body, "") << "the intake has one of its own";
   receiving.tested = webhook::TestOutcome{.accepted = false, .webhook_id = {}, .reason = "disabled"};
   EXPECT_EQ(parse(ask("POST", path + "/test"))["reason"], "disabled");
   receiving.tested = fail(Errc::unsupported, "only the provider can sign");

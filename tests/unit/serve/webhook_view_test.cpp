@@ -54,6 +54,11 @@ TEST(WebhookView, KnownSecretsAreHiddenInAnyText) {
   EXPECT_EQ(redact_body("look: whsec_1", "text/plain", rules), "look: ***");
 }
 
+TEST(WebhookView, TheKeptTargetIsReadLikeAForm) {
+  store::Webhook webhook{.webhook_id = 1, .headers = "Tomada-Request: POST /webhooks/x?a=1&access_token=sesame\n", .body = "b"};
+  EXPECT_EQ(webhook_details(webhook, {}, {})["headers"][0]["value"], "POST /webhooks/x?a=1&access_token=***");
+}
+
 TEST(WebhookView, WhatIsNotTextComesAsBase64) {
   store::Webhook webhook{.webhook_id = 1, .headers = "A: b\n", .body = "\xff\xfe"};
   const auto view = webhook_details(webhook, {}, {});
