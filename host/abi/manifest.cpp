@@ -242,6 +242,38 @@ void read_entities(Reader& reader, const json& document, Manifest& manifest) {
   }
 }
 
+/// Each "{config:field…}" of the document; the braces are checked when it is compiled.
+void check_config_fields(Reader& reader, const json& value, const Known& known) {
+  constexpr std::string_view k_begin = "{config:";
+  if (value.is_structured())
+    for (const json& part : value) check_config_fields(reader, part, known);
+  if (!value.is_string()) return;
+  const auto& text = value.get_ref<const std::string&>();
+  for (std::size_t at = text.find(k_begin); at != std::string::npos; at = text.find(k_begin, at + 1)) {
+    const std::size_t from = at + k_begin.size();
+    const std::string field = text.substr(from, std::min(text.find_first_of("|}", from), text.size()) - from);
+    if (std::find(known.config.begin(), known.config.end(), field) == known.config.end())
+      reader.refuse("webhook", "{config:" + field + "} is no property of config_schema");
+  }
+}
+
+void read_webhook(Reader& reader, const json& document, Manifest& manifest, const Known& known) {
+  const json* const webhook = reader.object(document, "", "webhook", false);
+  if (webhook == nullptr || reader.failed()) return;
+  check_config_fields(reader, *webhook, known);
+  auto compiled = scheme::Webhook::compile(*webhook, nullptr);
+  if (compiled.has_error()) {
+    const std::string& message = compiled.error().message;
+    const std::size_t colon = std::min(message.find(": "), message.size());
+    return reader.refuse(message.substr(0, colon), message.substr(std::min(colon + 2, message.size())));
+  }
+  // An app's secrets are its own: the credentials of an integration need no place for them.
+  for (const std::string& field : (*compiled)->secret_fields())
+    if (std::find(known.credentials.begin(), known.credentials.end(), field) == known.credentials.end() && !(*compiled)->has_account())
+      reader.refuse("webhook", "the secret \"" + field + "\" is no property of credentials_schema");
+  manifest.webhook = *std::move(compiled);
+}
+
 /// A typo in an optional field would silently do nothing.
 void check_top_level(Reader& reader, const json& document) {
   static constexpr std::array<std::string_view, 21> k_fields{
@@ -252,7 +284,6 @@ void check_top_level(Reader& reader, const json& document) {
     if (!name.starts_with("x-") && std::find(k_fields.begin(), k_fields.end(), name) == k_fields.end())
       reader.refuse(name, "is no field of a manifest; names of your own start with x-");
   // Not interpreted yet, but they must not have to change their shape later.
-  (void)reader.object(document, "", "webhook", false);
   (void)reader.list(document, "", "actions", false);
   (void)reader.object(document, "", "limits", false);
 }
@@ -270,6 +301,7 @@ Result<Manifest> read(const json& document) {
   read_credential_fields(reader, manifest);
   read_network(reader, document, manifest, known);
   read_entities(reader, document, manifest);
+  read_webhook(reader, document, manifest, known);
   if (reader.failed()) return reader.error();
   if (manifest.support_level.empty()) manifest.support_level = "community";
   manifest.document = document;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "host/base/result.hpp"
+#include "host/scheme/scheme.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +61,7 @@ struct Manifest {
   nlohmann::json config_schema;       // JSON Schema draft 4
   nlohmann::json credentials_schema;  // JSON Schema draft 4; property "secret": true is understood by the host
   std::vector<Entity> entities;
+  std::shared_ptr<const scheme::Webhook> webhook;  // null: receives none; compiled without a configuration
   std::string support_level;  // community | partner | official
   nlohmann::json document;    // the whole text, for inspect and for later fields
 };

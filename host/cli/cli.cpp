@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -27,6 +28,7 @@ struct Words {
   SyncRun sync;
   WebhookList webhooks;
   WebhookReplay replay;
+  WebhookVerify verify;
   AppCreate app;
   std::string integration, id, credentials_file;
   bool as_json{false};
@@ -71,6 +73,12 @@ int with_control(const Words& words, const Hooks& hooks, Output output, F comman
   auto control = open_control(*settings, hooks);
   if (control.has_error()) return failed(output, control.error());
   return command(**control);
+}
+
+int verify_here(const Words& words, Output output) {
+  const auto settings = load_settings(words, true);
+  if (settings.has_error()) return failed(output, settings.error()), 2;
+  return verify_webhook(output, settings->plugin_dir, words.verify, std::cin);
 }
 
 /// `file`: "-" is stdin, empty is none.
@@ -178,6 +186,18 @@ int run(int argc, char** argv, const Hooks& hooks) {
   dead->add_option("integration,--integration", words.integration, "Its id, or its provider's; all of the tenant by default");
   dead->add_option("--tenant", words.tenant, "Whose integrations")->required();
   dead->add_flag("--json", words.as_json, "As JSON");
+
+  CLI::App* verify = webhooks->add_subcommand("verify", "Why a signature passes or fails; the body comes on stdin");
+  add_common(*verify, words);
+  verify->add_option("--provider", words.verify.provider, "The plugin's id")->required();
+  verify->add_option("--secret", words.verify.secrets, "The webhook secret; again for each further one")->required()->expected(1);
+  verify->add_option("--config", words.verify.config_json, "The integration's configuration, as JSON; without it every scheme of the plugin is tried");
+  verify->add_option("--now", words.verify.now_s, "The time to judge by, seconds since 1970; now by default")->default_val(std::time(nullptr))->default_str("now");
+  verify->add_option("--tolerance", words.verify.tolerance_s, "Seconds, instead of the scheme's own; 0: any age")->check(CLI::NonNegativeNumber);
+  verify->add_option("--method", words.verify.method, "GET or POST")->capture_default_str();
+  verify->add_option("--url", words.verify.url, "The whole URL that the provider called")->required();
+  verify->add_option("--header", words.verify.headers, "'Name: value'; again for each further one")->expected(1);
+  verify->callback([&] { chosen = [&] { return verify_here(words, output); }; });
 
   CLI::App* apps = app.add_subcommand("app", "Apps registered at providers, for many accounts")->require_subcommand(1);
   CLI::App* app_list = add(*apps, "list", "The tenant's apps",

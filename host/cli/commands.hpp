@@ -6,9 +6,11 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +59,19 @@ struct WebhookReplay {
 int replay_webhooks(Control& control, Output output, const WebhookReplay& options);
 /// Of every integration of the tenant when `integration` is empty.
 int list_dead_webhooks(Control& control, Output output, const std::string& tenant, const std::string& integration, bool as_json);
+
+struct WebhookVerify {
+  std::string provider;
+  std::vector<std::string> secrets;
+  std::string config_json;  // empty: every scheme of the manifest, with its defaults
+  std::int64_t now_s{};
+  std::optional<std::int64_t> tolerance_s;
+  std::string method{"POST"};
+  std::string url;
+  std::vector<std::string> headers;  // "Name: value"
+};
+/// Needs no host, key or data directory. `input`: the body. 0 valid, 1 invalid, 2 wrong usage.
+int verify_webhook(Output output, const std::filesystem::path& plugin_dir, const WebhookVerify& options, std::istream& input);
 
 int list_apps(Control& control, Output output, const std::string& tenant, bool as_json);
 struct AppCreate {

@@ -76,6 +76,21 @@ std::optional<dom::element> element_at(dom::element at, const std::vector<std::s
   return at;
 }
 
+/// The value as it is written, and the spaces behind it gone.
+bool raw_text_of(simdjson::ondemand::value& value, std::string_view& raw) {
+  simdjson::ondemand::object object;
+  simdjson::ondemand::array array;
+  if (value.get_object().get(object) == simdjson::SUCCESS) {
+    if (object.raw_json().get(raw) != simdjson::SUCCESS) return false;
+  } else if (value.get_array().get(array) == simdjson::SUCCESS) {
+    if (array.raw_json().get(raw) != simdjson::SUCCESS) return false;
+  } else {
+    raw = value.raw_json_token();
+  }
+  raw = raw.substr(0, raw.find_last_not_of(" \t\r\n") + 1);
+  return true;
+}
+
 std::size_t authority_end(std::string_view url) {
   const std::size_t slashes = url.find("://");
   const std::size_t from = slashes == std::string_view::npos ? 0 : slashes + 3;
@@ -127,21 +142,7 @@ Result<std::vector<std::string_view>> json_elements(std::string_view document, c
     simdjson::ondemand::value value;
     if (element.get(value) != simdjson::SUCCESS) return fail(Errc::invalid_data, "the body is not JSON");
     if (elements.size() == k_events_max) return fail(Errc::invalid_data, "more than " + std::to_string(k_events_max) + " events in one request");
-    const bool composite = value.type() == simdjson::ondemand::json_type::object || value.type() == simdjson::ondemand::json_type::array;
-    if (composite) {
-      if (value.type() == simdjson::ondemand::json_type::object) {
-        simdjson::ondemand::object object;
-        if (value.get_object().get(object) != simdjson::SUCCESS || object.raw_json().get(raw) != simdjson::SUCCESS)
-          return fail(Errc::invalid_data, "the body is not JSON");
-      } else {
-        simdjson::ondemand::array inner;
-        if (value.get_array().get(inner) != simdjson::SUCCESS || inner.raw_json().get(raw) != simdjson::SUCCESS)
-          return fail(Errc::invalid_data, "the body is not JSON");
-      }
-    } else {
-      raw = value.raw_json_token();
-      while (!raw.empty() && (raw.back() == ' ' || raw.back() == '\n' || raw.back() == '\r' || raw.back() == '\t')) raw.remove_suffix(1);
-    }
+    if (!raw_text_of(value, raw)) return fail(Errc::invalid_data, "the body is not JSON");
     elements.push_back(document.substr(static_cast<std::size_t>(raw.data() - padded.data()), raw.size()));
   }
   return elements;

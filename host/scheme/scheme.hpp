@@ -111,6 +111,7 @@ class Webhook {
 
  private:
   struct Impl;
+  [[nodiscard]] Verdict judge(const Inbound& inbound, const Signed& made, const Secrets& secrets, std::int64_t now_s) const;
   explicit Webhook(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -74,6 +74,15 @@ struct Signing {
 
 }  // namespace
 
+Verdict Webhook::judge(const Inbound& inbound, const Signed& made, const Secrets& secrets, std::int64_t now_s) const {
+  Headers headers = inbound.headers;
+  headers.insert(headers.end(), made.headers.begin(), made.headers.end());
+  std::string url(inbound.url);
+  if (!made.query.empty()) url += (url.find('?') == std::string::npos ? "?" : "&") + made.query;
+  return verify({.method = inbound.method, .url = url, .headers = headers, .body = inbound.body}, secrets,
+                {.now_s = now_s, .allow_legacy = true});
+}
+
 Result<Webhook::Signed> Webhook::sign(const Inbound& inbound, const Secrets& secrets, std::int64_t now_s) const {
   Error why = fail(Errc::unsupported, "only the provider can sign for this integration: its scheme has a public key");
   for (const bool legacy : {false, true}) {
@@ -91,7 +100,11 @@ Result<Webhook::Signed> Webhook::sign(const Inbound& inbound, const Secrets& sec
         why = std::move(done).error();
         continue;
       }
-      return Signed{std::move(signing.headers), std::move(signing.query)};
+      Signed made{std::move(signing.headers), std::move(signing.query)};
+      // The proof of what was made: a scheme may want more of a request than a test event has.
+      const Verdict verdict = judge(inbound, made, secrets, now_s);
+      if (verdict.valid) return made;
+      why = fail(Errc::unsupported, "a test event does not fit this provider's scheme: " + verdict.reason);
     }
   }
   return why;

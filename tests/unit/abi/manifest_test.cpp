@@ -20,12 +20,29 @@ json valid() {
     "credentials_schema": {"type": "object", "required": ["token"],
                            "properties": {"token": {"type": "string", "secret": true}, "user": {"type": "string"}}},
     "entities": [{"name": "object", "modes": ["full", "incremental"], "description": "An object"}],
-    "support_level": "official", "x-note": 1, "webhook": {}, "actions": [], "limits": {}})");
+    "support_level": "official", "x-note": 1, "actions": [], "limits": {}})");
 }
 
 std::string refusal(const json& document) {
   auto manifest = parse_manifest(document.dump());
   return manifest.has_error() ? manifest.error().message : "accepted";
+}
+
+TEST(Manifest, CompilesItsWebhook) {
+  json document = valid();
+  EXPECT_EQ(parse_manifest(document.dump())->webhook, nullptr);
+  document["webhook"] = json::parse(R"({"schemes": [{"id": "v1", "algorithm": "hmac-sha256", "secret": {"field": "token"},
+      "signature": {"header": "{config:region|X-Signature}"}, "signed": "{body}"}]})");
+  EXPECT_EQ(refusal(document), "accepted");
+  json& scheme = document["webhook"]["schemes"][0];
+  scheme["secret"]["field"] = "other";
+  EXPECT_EQ(refusal(document), "webhook: the secret \"other\" is no property of credentials_schema");
+  scheme["secret"]["field"] = "token";
+  scheme["signature"]["header"] = "{config:other|X}";
+  EXPECT_EQ(refusal(document), "webhook: {config:other} is no property of config_schema");
+  scheme["signature"]["header"] = "X";
+  scheme["signed"] = "nothing";
+  EXPECT_EQ(refusal(document).substr(0, 27), "webhook.schemes[0].signed: ");
 }
 
 TEST(Manifest, ReadsEveryField) {
