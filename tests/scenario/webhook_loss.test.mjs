@@ -11,12 +11,14 @@ import { WebhookSender } from '../support/webhook_sender.mjs';
 import { Host, allRecords, seeded, temporaryFolder, tenant, until, within } from './support.mjs';
 
 const KILLS = Number(process.env.TOMADA_KILLS ?? 20);
-const KILLS_ON_A_FULL_DISK = Math.ceil(KILLS / 10);
+const KILLS_ON_A_FULL_DISK = Math.min(40, Math.ceil(KILLS / 10));
 const SEED = Number(process.env.TOMADA_SEED ?? 20260101);
 const SECRET = 'the-sender-knows-it';
 const ACKS_BETWEEN_KILLS = 120;
 const SLOW_DISK_MS = 40;
-const DISK_MIB = 24;
+// Room for the events of 40 kills, and for a log that is moved into the database now and then.
+const DISK_MIB = 64;
+const LOG_MIB = 4;
 // The plugin that counts, and the library that slows flushes down, are built beside this suite.
 const tools = process.env.TOMADA_TEST_TOOLS ?? path.resolve(path.dirname(process.env.TOMADA_BIN ?? 'build/dev/bin/tomada'), '../tests/scenario');
 
@@ -27,7 +29,8 @@ async function start({ data_dir } = {}) {
   const plugin_dir = temporaryFolder();
   fs.copyFileSync(path.join(tools, 'event_counter.so'), path.join(plugin_dir, 'event_counter.so'));
   // After a kill the next host must not wait long for what the dead one had in hand.
-  const host = new Host({ data_dir, plugin_dir, env: { TOMADA_JOBS_LEASE_MS: '5000' } });
+  const host = new Host({ data_dir, plugin_dir,
+    env: { TOMADA_JOBS_LEASE_MS: '5000', TOMADA_STORE_WAL_BYTES_MAX: String(LOG_MIB * 1024 * 1024) } });
   const close = async () => {
     try {
       await host.close();
