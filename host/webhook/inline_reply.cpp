@@ -48,7 +48,7 @@ void call_plugin(runtime::Task& task, const InlineCall& with, const Target& targ
   with.metrics.webhook_processed(target.manifest.id, succeeded ? end.processing_status : "retried", duration);
   if (!succeeded || !reply) return;
   outcome.response.status = reply->status;
-  outcome.response.content_type = std::move(reply->content_type);
+  if (!reply->content_type.empty()) outcome.response.content_type = std::move(reply->content_type);
   outcome.response.body = std::move(reply->body);
 }
 

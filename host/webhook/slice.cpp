@@ -53,10 +53,10 @@ Result<Slice::End> Slice::run(Task& task) {
       return {};
     });
   }
-  // Nothing of this slice runs any more. What no fiber came to goes back; after trouble with the store reclaim() does it.
-  for (Chain& chain : queue_)
-    for (const store::Webhook& event : chain)
-      if (!trouble_) give_back(task, event);
+  // Nothing of this slice runs any more. What no fiber came to goes back; where the store cannot do that, reclaim() will.
+  bool keeps = true;
+  for (auto chain = queue_.begin(); keeps && chain != queue_.end(); ++chain)
+    for (auto event = chain->begin(); keeps && event != chain->end(); ++event) keeps = give_back(task, *event);
   if (trouble_) return End::store_trouble;
   if (entered.has_error() && task.check().has_value()) return std::move(entered).error();
   return exhausted_ ? End::nothing_due : End::time_over;
@@ -182,7 +182,7 @@ void Slice::work_chain(Task& task, abi::Instance& instance, Chain chain) {
   bool go_on = true;
   while (!chain.empty() && !trouble_) {
     if (interrupted_ || !go_on) {
-      give_back(task, chain.front());
+      if (!give_back(task, chain.front())) trouble_ = true;
       --in_hand_count_;
     } else if (broken_ || task.check().has_error()) {
       queue_.push_front(std::move(chain));
@@ -194,6 +194,7 @@ void Slice::work_chain(Task& task, abi::Instance& instance, Chain chain) {
     }
     chain.pop_front();
   }
+  if (!chain.empty()) queue_.push_front(std::move(chain));  // run() gives it back
 }
 
 /// May the next of its subject follow?
@@ -280,7 +281,8 @@ bool Slice::keep(Task& task, store::WebhookOutcome& outcome) {
   }
 }
 
-void Slice::give_back(Task& task, const store::Webhook& event) {
+/// False: the store cannot write now.
+bool Slice::give_back(Task& task, const store::Webhook& event) {
   const std::int64_t now_ms = task.clock().unix_ms();
   store::WebhookOutcome outcome;
   outcome.tenant_id = target_.integration.tenant_id;
@@ -290,7 +292,8 @@ void Slice::give_back(Task& task, const store::Webhook& event) {
   outcome.processing_status = "pending";
   outcome.next_processing_at_ms = outcome.started_at_ms = outcome.now_ms = now_ms;
   outcome.counts_attempt = false;
-  (void)keep(task, outcome);
+  const auto finished = webhooks_.finish(task, outcome);
+  return finished.has_value() || finished.error().code != Errc::unavailable;
 }
 
 void Slice::wait_for_change(Task& task) {

@@ -57,7 +57,7 @@ class Slice {
   bool work_event(runtime::Task& task, abi::Instance& instance, const store::Webhook& event);
   [[nodiscard]] store::WebhookOutcome judge(runtime::Task& task, const store::Webhook& event, HandedOver handed);
   bool keep(runtime::Task& task, store::WebhookOutcome& outcome);
-  void give_back(runtime::Task& task, const store::Webhook& event);
+  bool give_back(runtime::Task& task, const store::Webhook& event);
   void wait_for_change(runtime::Task& task);
   void signal();
   void stop_fibers(Errc reason);

@@ -436,7 +436,7 @@ typedef struct tomada_reply_service {
   uint32_t reserved;
 
   /* The one answer of this call: `status` 200 to 499, `content_type` at most 255 bytes of visible ASCII and spaces
-   * (empty: none is sent), `body` at most 64 KiB. Copied.
+   * (empty: text/plain), `body` at most 64 KiB. Copied.
    * TOMADA_E_UNSUPPORTED: `reply` is 0, nobody waits. TOMADA_E_INVALID_DATA: beyond these limits, or a second answer.
    * TOMADA_E_STALE_HANDLE: not the reply of this call. [call] [no-suspend] */
   tomada_status (*set)(tomada_call call, tomada_reply reply, uint32_t status, tomada_slice content_type,

@@ -173,7 +173,7 @@ TEST_F(WebhookTest, ACallOverItsTimeComesBackAndTheOthersGoOn) {
   const auto slow = accept("slow");
   std::vector<std::int64_t> ids;
   for (int i = 0; i < 5; ++i) ids.push_back(accept("e" + std::to_string(i)));
-  ASSERT_TRUE(work({.running_max = 1, .call_timeout = 2s}, [&] { clock.advance(10ms); }));
+  ASSERT_TRUE(work({.running_max = 1, .call_timeout = 2s, .slice = 24h}, [&] { clock.advance(10ms); }));
   EXPECT_EQ(event(slow).processing_status, "pending");
   EXPECT_EQ(event(slow).error_code, "deadline");
   EXPECT_EQ(event(slow).processing_attempts, 1);
