@@ -240,6 +240,45 @@ TEST_F(SqliteTest, ALogThatCannotGrowFailsTheWholeGroupAndLaterWritesWork) {
   EXPECT_EQ(count(*store, integration), static_cast<std::int64_t>(written + 1) * 100);
 }
 
+TEST_F(SqliteTest, AFullDiskKeepsNoHalfOfAnEvent) {
+  const auto store = open();
+  const Integration integration = add_integration(*store, add_tenant(*store, "acme").tenant_id);
+  std::vector<NewWebhook> events;
+  for (int i = 0; i < 400; ++i) {
+    events.push_back(new_webhook(integration, std::to_string(i)));
+    events.back().body.assign(10'000, 'x');
+  }
+  std::size_t stored = 0;
+  {
+    const FileSizeLimit limit(wal_bytes() + 1024UL * 1024);
+    const auto results = on_loop_at_once(20, [&](Task& task, std::size_t i) {
+      return store->webhooks().accept(task, std::span(events).subspan(i * 20, 20));
+    });
+    for (const auto& result : results) {
+      if (result.has_value())
+        stored += result->events.size();
+      else
+        EXPECT_EQ(result.error().code, Errc::unavailable) << result.error().message;
+    }
+    EXPECT_LT(stored, events.size());
+  }
+  // Sent again, as a provider does: what was refused is new, what was stored is known.
+  const auto again = value_of(on_loop([&](Task& task) { return store->webhooks().accept(task, events); }));
+  std::size_t duplicates = 0;
+  for (const AcceptedWebhook& event : again.events) duplicates += event.duplicate ? 1 : 0;
+  EXPECT_EQ(duplicates, stored);
+  const auto counts = value_of(on_loop([&](Task& task) { return store->webhooks().counts(task); }));
+  EXPECT_EQ(counts.pending, 400);
+  for (const NewWebhook& event : events) {
+    const auto known = accept(*store, event);
+    const auto found = value_of(on_loop([&](Task& task) {
+      return store->webhooks().find(task, integration.tenant_id, integration.config_id, known.webhook_id);
+    }));
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->body.size(), 10'000u);
+  }
+}
+
 TEST_F(SqliteTest, TheLogStaysBoundedUnderAFlood) {
   constexpr std::size_t k_wal_bytes_max = 2 * 1024 * 1024;
   const auto store = open({.wal_bytes_max = k_wal_bytes_max});

@@ -152,6 +152,23 @@ TEST_P(WebhooksTest, AnIntegrationThatIsGoneTakesNothingOfTheCall) {
   EXPECT_FALSE(accept(store(), new_webhook(integration, "evt_1")).duplicate) << "its key was not taken either";
 }
 
+TEST_P(WebhooksTest, ACallThatFailsHarmsNoneOfItsGroup) {
+  const auto results = on_loop_at_once(300, [&](Task& task, std::size_t i) {
+    NewWebhook event = new_webhook(integration, std::to_string(i));
+    if (i % 3 == 0) event.config_id = "no such integration";
+    return store().webhooks().accept(task, {&event, 1});
+  });
+  std::size_t stored = 0;
+  for (const auto& result : results) {
+    if (result.has_value())
+      ++stored;
+    else
+      EXPECT_EQ(result.error().code, Errc::not_found);
+  }
+  EXPECT_EQ(stored, 200u);
+  EXPECT_EQ(list({.limit = 1000}).size(), 200u);
+}
+
 TEST_P(WebhooksTest, RefusedRequestsAreNotEventsAndOnlyTheNewestStay) {
   for (int i = 0; i < 5; ++i) reject(new_webhook(integration, "evt_" + std::to_string(i)), 3);
   const auto refused = list();
