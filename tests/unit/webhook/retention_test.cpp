@@ -22,7 +22,7 @@ TEST_F(WebhookTest, RetentionRunsHourlyAndKeepsWhatIsOpen) {
            }).has_value();
   };
   const auto waits_for = [&](std::int64_t id) {
-    for (int i = 0; i < 100'000 && is_there(id); ++i) clock.advance(1ms);
+    for (int i = 0; i < 1'000 && is_there(id); ++i) clock.advance(1min);
     return !is_there(id);
   };
   EXPECT_TRUE(is_there(done));
@@ -33,9 +33,7 @@ TEST_F(WebhookTest, RetentionRunsHourlyAndKeepsWhatIsOpen) {
   EXPECT_TRUE(waits_for(done));
   EXPECT_TRUE(is_there(dead));
   EXPECT_TRUE(is_there(waiting));
-  clock.advance(24h);  // ends the pause between two steps of the last hour
-  EXPECT_TRUE(is_there(waiting));
-  clock.advance(1h);
+  clock.advance(24h);
   EXPECT_TRUE(waits_for(dead));
   EXPECT_TRUE(is_there(waiting)) << "it is still to be worked off";
   loop.cancel_tasks();
