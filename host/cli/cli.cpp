@@ -191,7 +191,7 @@ int run(int argc, char** argv, const Hooks& hooks) {
   add_common(*verify, words);
   verify->add_option("--provider", words.verify.provider, "The plugin's id")->required();
   verify->add_option("--secret", words.verify.secrets, "The webhook secret; again for each further one")->required()->expected(1);
-  verify->add_option("--config", words.verify.config_json, "The integration's configuration, as JSON; without it every scheme of the plugin is tried");
+  verify->add_option("--integration-config", words.verify.config_json, "The integration's configuration, as JSON; without it every scheme of the plugin is tried");
   verify->add_option("--now", words.verify.now_s, "The time to judge by, seconds since 1970; now by default")->default_val(std::time(nullptr))->default_str("now");
   verify->add_option("--tolerance", words.verify.tolerance_s, "Seconds, instead of the scheme's own; 0: any age")->check(CLI::NonNegativeNumber);
   verify->add_option("--method", words.verify.method, "GET or POST")->capture_default_str();

@@ -55,7 +55,7 @@ Result<std::shared_ptr<const scheme::Webhook>> compile(const abi::Manifest& mani
   if (!manifest.webhook) return fail(Errc::unsupported, "the plugin \"" + manifest.id + "\" receives no webhooks");
   if (config_json.empty()) return manifest.webhook;
   const json config = json::parse(config_json, nullptr, false);
-  if (!config.is_object()) return fail(Errc::invalid_data, "--config: must be a JSON object");
+  if (!config.is_object()) return fail(Errc::invalid_data, "--integration-config: must be a JSON object");
   TOMADA_TRY(abi::check_schema(manifest.config_schema, config, "config"));
   return scheme::Webhook::compile(manifest.document.at("webhook"), &config);
 }

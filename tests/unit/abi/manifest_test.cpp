@@ -30,6 +30,7 @@ std::string refusal(const json& document) {
 
 TEST(Manifest, CompilesItsWebhook) {
   json document = valid();
+  document["auth"][2]["password"] = "{token}";
   EXPECT_EQ(parse_manifest(document.dump())->webhook, nullptr);
   document["webhook"] = json::parse(R"({"schemes": [{"id": "v1", "algorithm": "hmac-sha256", "secret": {"field": "token"},
       "signature": {"header": "{config:region|X-Signature}"}, "signed": "{body}"}]})");
