@@ -257,11 +257,23 @@ void check_config_fields(Reader& reader, const json& value, const Known& known) 
   }
 }
 
+/// A wrong name would mean a scheme that never applies.
+void check_when_config(Reader& reader, const json& webhook, const Known& known) {
+  const json schemes = webhook.value("schemes", json::array());
+  for (std::size_t i = 0; schemes.is_array() && i < schemes.size(); ++i) {
+    if (!schemes[i].is_object() || !schemes[i].contains("when_config")) continue;
+    for (const auto& [field, value] : schemes[i].at("when_config").items())
+      if (std::find(known.config.begin(), known.config.end(), field) == known.config.end())
+        reader.refuse("webhook.schemes[" + std::to_string(i) + "].when_config." + field, "is no property of config_schema");
+  }
+}
+
 void read_webhook(Reader& reader, const json& document, Manifest& manifest, const Known& known) {
   const json* const webhook = reader.object(document, "", "webhook", false);
   if (webhook == nullptr || reader.failed()) return;
   check_config_fields(reader, *webhook, known);
   auto compiled = scheme::Webhook::compile(*webhook, nullptr);
+  if (compiled.has_value()) check_when_config(reader, *webhook, known);
   if (compiled.has_error()) {
     const std::string& message = compiled.error().message;
     const std::size_t colon = std::min(message.find(": "), message.size());

@@ -108,6 +108,8 @@ Result<std::shared_ptr<LoadedPlugin>> LoadedPlugin::load(const std::filesystem::
   }
   TOMADA_TRY_ASSIGN(tomada_plugin table, call_entry(entry));
   TOMADA_TRY(check_table(table));
+  if (manifest.webhook && table.handle_webhook == nullptr)
+    return broken_entry("left the function handle_webhook NULL, and its manifest has a webhook");
   auto impl = std::make_unique<Impl>();
   impl->manifest = std::move(manifest);
   impl->table = table;

@@ -22,12 +22,13 @@ const std::initializer_list<std::pair<std::string_view, Encoding>> k_encodings{{
 
 /// "preset": "github", or a list of such values; null stands for a field that is not set.
 bool config_matches(Document& reader, const json& wanted, const std::string& path, const json* config) {
+  for (const auto& [field, value] : wanted.items())
+    if (value.is_object()) reader.refuse(path + "." + field, "must be a value or a list of values");
   if (config == nullptr) return true;
   for (const auto& [field, value] : wanted.items()) {
     const json given = config->contains(field) ? config->at(field) : json();
     const auto is_it = [&](const json& one) { return one == given; };
     if (value.is_array() ? std::none_of(value.begin(), value.end(), is_it) : !is_it(value)) return false;
-    if (value.is_object()) reader.refuse(path + "." + field, "must be a value or a list of values");
   }
   return true;
 }
@@ -105,14 +106,25 @@ bool is_jwt(Algorithm algorithm) {
   return algorithm == Algorithm::jwt_hmac || algorithm == Algorithm::jwt_es256 || algorithm == Algorithm::jwt_rs256;
 }
 
+/// Is what stands at `part` signed as well?
+bool covers(const Template& text, const Part& part) {
+  if (part.kind == Kind::query_parameter && (text.has(Kind::url) || text.has(Kind::query) || text.has(Kind::query_sorted))) return true;
+  return std::any_of(text.parts().begin(), text.parts().end(), [&](const Part& one) { return one.kind == part.kind && one.text == part.text; });
+}
+
+/// Compares the body's digest with something that is signed.
+bool binds_body(const Condition& condition, const Template& signed_text) {
+  const auto is_digest = [](const Template& side) { return side.parts().size() == 1 && side.has(Kind::body_sha256); };
+  if (condition.is != Condition::Is::equal || is_digest(condition.value) == is_digest(condition.equals)) return false;
+  const Template& other = is_digest(condition.value) ? condition.equals : condition.value;
+  return other.parts().size() == 1 && covers(signed_text, other.parts().front());
+}
+
 /// A signature that leaves the body out is worth something only for requests without one.
 bool covers_body(const SchemeRule& scheme) {
   const Template& text = scheme.signed_text;
   return text.has(Kind::body) || text.has(Kind::form_sorted) || text.has(Kind::body_sha256) ||
-         std::any_of(scheme.when.begin(), scheme.when.end(), [](const Condition& condition) {
-           return condition.is == Condition::Is::equal &&
-                  (condition.value.has(Kind::body_sha256) || condition.equals.has(Kind::body_sha256));
-         });
+         std::any_of(scheme.when.begin(), scheme.when.end(), [&](const Condition& condition) { return binds_body(condition, text); });
 }
 
 void check_signed_text(Document& reader, const std::string& path, SchemeRule& scheme) {

@@ -72,6 +72,7 @@ std::string check_jwt(const SchemeRule& scheme, std::string_view key, std::strin
   const auto mark = base64_decode(token.substr(last + 1));
   if (!header || !claims || !mark) return "the token is no JWT: a part of it cannot be read";
   if (header->value("alg", json()) != json(name_of(scheme))) return "the token's algorithm is not " + std::string(name_of(scheme));
+  if (header->contains("crit")) return "the token wants extensions that are not known here (crit)";
   if (!is_signed_by(scheme, key, token.substr(0, last), *mark)) return "the token's signature does not match: the secret is another one";
   const auto expires = time_of(*claims, "exp");
   if (!expires) return "the token never expires (no exp)";
@@ -87,7 +88,7 @@ Result<std::string> make_jwt(const SchemeRule& scheme, std::string_view key, con
   json claims{{"exp", now_s + k_lifetime_s}, {"nbf", now_s}};
   if (!scheme.jwt_audience.empty()) claims["aud"] = fill_or_empty(scheme.jwt_audience, filling);
   if (!scheme.jwt_issuer.empty()) claims["iss"] = fill_or_empty(scheme.jwt_issuer, filling);
-  std::string token = to_base64url(json{{"alg", name_of(scheme)}, {"typ", "JWT"}}.dump()) + "." + to_base64url(claims.dump());
+  std::string token = to_base64url(json{{"alg", name_of(scheme)}, {"typ", "JWT"}}.dump()) + "." + to_base64url(claims.dump(-1, ' ', false, json::error_handler_t::replace));
   return token + "." + to_base64url(hmac(scheme.digest, key, token));
 }
 

@@ -45,6 +45,15 @@ std::string with_other_port(std::string_view url) {
   return out += url.substr(end);
 }
 
+/// A header that is there twice is neither present nor absent.
+bool names_duplicate(const Template& text, const RequestView& request) {
+  return std::any_of(text.parts().begin(), text.parts().end(), [&](const Part& part) {
+    bool duplicated = false;
+    if (part.kind == Part::Kind::header) (void)request.header(part.text, &duplicated);
+    return duplicated;
+  });
+}
+
 }  // namespace
 
 std::string words_of(const Place& place) {
@@ -115,7 +124,7 @@ bool holds(const Condition& condition, const Filling& filling) {
   const auto value = fill_whole(condition.value, filling);
   switch (condition.is) {
     case Condition::Is::present: return value.has_value();
-    case Condition::Is::absent: return !value.has_value();
+    case Condition::Is::absent: return !value.has_value() && !names_duplicate(condition.value, filling.request);
     case Condition::Is::equal: return value && *value == fill_or_empty(condition.equals, filling);
   }
   return false;

@@ -10,6 +10,7 @@ namespace tomada::scheme {
 namespace {
 
 constexpr std::size_t k_timestamp_digits_max = 17;
+constexpr std::int64_t k_seconds_max = 100'000'000'000;  // of a clock or a tolerance; in ms it still is a number
 
 /// How far a scheme got: the reason of the one that got furthest is told.
 enum class Stage { not_for_this, no_secret, no_signature, bad_timestamp, mismatch, legacy, valid };
@@ -81,13 +82,18 @@ class Attempt {
     if (timestamp_.size() > k_timestamp_digits_max || timestamp_.front() == '-' || read.ec != std::errc() || read.ptr != timestamp_.data() + timestamp_.size())
       return Finding{Stage::bad_timestamp, "the timestamp in " + words_of(scheme_.timestamp) + " is not a number"};
     filling_.timestamp = timestamp_;
-    const std::int64_t tolerance = options_.tolerance_s.value_or(scheme_.tolerance_s);
+    const std::int64_t tolerance = tolerance_s();
     if (tolerance == 0) return std::nullopt;
     // In the timestamp's own unit: half a second over is over.
-    const std::int64_t age = options_.now_s * scheme_.timestamp_unit - value;
+    const std::int64_t age = now_s() * scheme_.timestamp_unit - value;
     if (std::abs(age) <= tolerance * scheme_.timestamp_unit) return std::nullopt;
     return Finding{Stage::bad_timestamp, "the timestamp is " + std::to_string(std::abs(age) / scheme_.timestamp_unit) + " s " +
                                              (age > 0 ? "old" : "in the future") + ", more than the tolerance of " + std::to_string(tolerance) + " s"};
+  }
+
+  [[nodiscard]] std::int64_t now_s() const { return std::clamp(options_.now_s, -k_seconds_max, k_seconds_max); }
+  [[nodiscard]] std::int64_t tolerance_s() const {
+    return std::clamp<std::int64_t>(options_.tolerance_s.value_or(scheme_.tolerance_s), 0, k_seconds_max);
   }
 
   /// Empty: one signature is right with one key.
@@ -124,7 +130,7 @@ class Attempt {
   std::string match_jwt() const {
     std::string reason;
     for (const std::string& key : keys_) {
-      reason = check_jwt(scheme_, key, signatures_.front(), filling_, options_.now_s, options_.tolerance_s.value_or(scheme_.tolerance_s));
+      reason = check_jwt(scheme_, key, signatures_.front(), filling_, now_s(), tolerance_s());
       if (reason.empty()) return {};
     }
     return reason;

@@ -42,6 +42,10 @@ TEST(Manifest, CompilesItsWebhook) {
   scheme["signature"]["header"] = "{config:other|X}";
   EXPECT_EQ(refusal(document), "webhook: {config:other} is no property of config_schema");
   scheme["signature"]["header"] = "X";
+  scheme["when_config"] = {{"region", "x"}};
+  EXPECT_EQ(refusal(document), "accepted");
+  scheme["when_config"] = {{"other", "x"}};
+  EXPECT_EQ(refusal(document), "webhook.schemes[0].when_config.other: is no property of config_schema");
   scheme["signed"] = "nothing";
   EXPECT_EQ(refusal(document).substr(0, 27), "webhook.schemes[0].signed: ");
 }

@@ -37,6 +37,16 @@ TEST(LoadedPlugin, P18SaysHowTheEntryBrokeTheRule) {
   EXPECT_NE(refusal("lacks_entry").find("is not in the file"), std::string::npos);
 }
 
+TEST(LoadedPlugin, P18WebhooksNeedAFunction) {
+  const auto webhook = scheme::Webhook::compile(
+      nlohmann::json::parse(R"({"schemes": [{"id": "t", "algorithm": "token", "signature": {"header": "X-Token"}}]})"), nullptr);
+  ASSERT_TRUE(webhook.has_value());
+  const auto loaded = LoadedPlugin::load(test_plugin("good"), Manifest{.webhook = *webhook});
+  ASSERT_TRUE(loaded.has_error());
+  EXPECT_EQ(loaded.error().code, Errc::invalid_data);
+  EXPECT_EQ(loaded.error().message, "P18: tomada_plugin_entry_v1 left the function handle_webhook NULL, and its manifest has a webhook");
+}
+
 TEST(HostTable, GivesEveryKnownServiceWithAllSlotsFilled) {
   static const struct {
     std::uint32_t size{16};

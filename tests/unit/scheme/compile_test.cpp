@@ -37,6 +37,7 @@ TEST(SchemeDocument, RefusesEachMistakeByItsPath) {
   EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{bod}"; }).substr(0, 42), "webhook.schemes[0].signed: unknown \"{bod}\"");
   EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{body"; }), "webhook.schemes[0].signed: a \"{\" without its \"}\" (a brace itself is written twice)");
   EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{timestamp}.{body}"; }), "webhook.schemes[0].signed: has {timestamp}, but the scheme names no timestamp");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["when_config"] = {{"preset", json::object()}}; }), "webhook.schemes[0].when_config.preset: must be a value or a list of values");
   EXPECT_EQ(with([](json& d) { d["schemes"][0]["tolerance_s"] = -1; }), "webhook.schemes[0].tolerance_s: must be a whole number from 0 to 86400");
   EXPECT_EQ(with([](json& d) { d["handshakes"] = json::array({json::object({{"reply", json::object()}})}); }),
             "webhook.handshakes[0]: must have a method or conditions: it would take every event");
@@ -48,6 +49,23 @@ TEST(SchemeDocument, RefusesASignatureThatLeavesTheEventOut) {
   EXPECT_NE(refusal(document).find("else anybody could change the event"), std::string::npos);
   document["schemes"][0] = {{"id", "x"}, {"algorithm", "sha256"}, {"signature", {{"header", "X"}}}, {"signed", "{body}"}};
   EXPECT_EQ(refusal(document), "webhook.schemes[0].signed: a plain digest must contain {secret}");
+}
+
+/// A digest of the body counts only where it is compared with something that is signed.
+TEST(SchemeDocument, KnowsWhetherADigestBindsTheBody) {
+  json document = simple();
+  json& scheme = document["schemes"][0];
+  scheme["signed"] = "{header:X-Digest}";
+  scheme["when"] = json::array({{{"value", "{header:X-Digest}"}, {"equals", "{body_sha256}"}}});
+  EXPECT_EQ(refusal(document), "accepted");
+  scheme["when"][0]["value"] = "{header:X-Other}";
+  EXPECT_NE(refusal(document).find("else anybody could change the event"), std::string::npos);
+  scheme["when"][0]["value"] = "{body_sha256}";
+  EXPECT_NE(refusal(document).find("else anybody could change the event"), std::string::npos);
+  scheme["when"][0] = {{"value", "{query:digest}"}, {"equals", "{body_sha256}"}};
+  EXPECT_NE(refusal(document).find("else anybody could change the event"), std::string::npos);
+  scheme["signed"] = "{url}";
+  EXPECT_EQ(refusal(document), "accepted");
 }
 
 TEST(SchemeDocument, TakesValuesFromTheConfiguration) {

@@ -91,6 +91,34 @@ TEST(SchemeHandshake, RefusesAWrongTokenAndAnswersTheRightOne) {
   EXPECT_TRUE(shake("https://h/x?mode=subscribe&token=right&challenge=" + std::string(5'000, 'c')).has_error());
 }
 
+constexpr const char* k_answering = R"({
+  "schemes": [{"id": "s", "algorithm": "hmac-sha256", "secret": {"field": "client_secret"}, "signature": {"header": "X-Signature"},
+               "signed": "hmacsha256={body}"}],
+  "handshakes": [{"method": "GET", "when": [{"value": "{query:code}", "present": true}],
+                  "answer": {"algorithm": "hmac-sha256", "signed": "{query:code}", "field": "client_secret"}, "reply": {"text": "{answer}"}}]})";
+
+/// Whoever asks gets a text signed with the key of the events: it must not be an event's.
+TEST(SchemeHandshake, SignsNoTextThatCouldBeAnEvent) {
+  const auto webhook = compile(k_answering);
+  const std::string secret = "client";
+  const auto answer_to = [&](const std::string& code) {
+    return webhook->handshake({.method = "GET", .url = "https://h/x?code=" + code, .headers = k_no_headers, .body = ""}, {{"client_secret", {secret}}}, Verdict{});
+  };
+  const auto good = answer_to("890e4665-4dfe-4ab1-b689-ed553bceeed0");
+  ASSERT_TRUE(good.has_value() && *good);
+  EXPECT_EQ((*good)->body.size(), 64u);
+  EXPECT_TRUE(answer_to("bm9uY2U%3D").has_value());
+  for (const std::string code : {"hmacsha256%3D%7B%22id%22%3A1%7D", "hmacsha256%3D", "%7B%22id%22%3A1%7D", "a%3Db", "%5B1%5D", "%3D"})
+    EXPECT_EQ(answer_to(code).error().code, Errc::forbidden) << code;
+  EXPECT_EQ(answer_to(std::string(257, 'a')).error().code, Errc::forbidden);
+}
+
+TEST(SchemeHandshake, GivesNoAnswerWithoutASecret) {
+  const auto shaken = compile(k_answering)->handshake({.method = "GET", .url = "https://h/x?code=a", .headers = k_no_headers, .body = ""}, {}, Verdict{});
+  ASSERT_TRUE(shaken.has_error());
+  EXPECT_EQ(shaken.error().message, "no secret is stored in credentials.client_secret");
+}
+
 TEST(SchemeSecrets, AreOneInEachLine) {
   EXPECT_EQ(split_secrets("a b\nc\r\n\nd"), (std::vector<std::string_view>{"a b", "c", "d"}));
   EXPECT_TRUE(split_secrets("\n\n").empty());
