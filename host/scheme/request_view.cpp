@@ -6,6 +6,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace tomada::scheme {
@@ -108,18 +109,18 @@ std::optional<std::string> JsonText::at(const std::vector<std::string>& path) co
   if (!root) return std::nullopt;
   const auto found = element_at(*root, path);
   if (!found) return std::nullopt;
-  switch (found->type()) {
-    case dom::element_type::STRING: return std::string(std::string_view(*found));
-    case dom::element_type::INT64: return std::to_string(std::int64_t(*found));
-    case dom::element_type::UINT64: return std::to_string(std::uint64_t(*found));
-    case dom::element_type::BOOL: return bool(*found) ? "true" : "false";
-    case dom::element_type::DOUBLE: {
-      char text[32];
-      const auto end = std::to_chars(text, text + sizeof text, double(*found)).ptr;
-      return std::string(text, end);
-    }
-    default: return std::nullopt;
-  }
+  std::string_view text;
+  std::int64_t number = 0;
+  std::uint64_t large = 0;
+  double fraction = 0;
+  bool flag = false;
+  if (found->get_string().get(text) == simdjson::SUCCESS) return std::string(text);
+  if (found->get_int64().get(number) == simdjson::SUCCESS) return std::to_string(number);
+  if (found->get_uint64().get(large) == simdjson::SUCCESS) return std::to_string(large);
+  if (found->get_bool().get(flag) == simdjson::SUCCESS) return flag ? "true" : "false";
+  if (found->get_double().get(fraction) != simdjson::SUCCESS) return std::nullopt;
+  std::array<char, 32> digits{};
+  return std::string(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), fraction).ptr);
 }
 
 Result<std::vector<std::string_view>> json_elements(std::string_view document, const std::vector<std::string>& path) {
