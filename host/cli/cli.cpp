@@ -190,13 +190,13 @@ int run(int argc, char** argv, const Hooks& hooks) {
   CLI::App* verify = webhooks->add_subcommand("verify", "Why a signature passes or fails; the body comes on stdin");
   add_common(*verify, words);
   verify->add_option("--provider", words.verify.provider, "The plugin's id")->required();
-  verify->add_option("--secret", words.verify.secrets, "The webhook secret; again for each further one")->required()->expected(1);
+  verify->add_option("--secret", words.verify.secrets, "The webhook secret; again for each further one")->required()->allow_extra_args(false);
   verify->add_option("--integration-config", words.verify.config_json, "The integration's configuration, as JSON; without it every scheme of the plugin is tried");
   verify->add_option("--now", words.verify.now_s, "The time to judge by, seconds since 1970; now by default")->default_val(std::time(nullptr))->default_str("now");
   verify->add_option("--tolerance", words.verify.tolerance_s, "Seconds, instead of the scheme's own; 0: any age")->check(CLI::NonNegativeNumber);
   verify->add_option("--method", words.verify.method, "GET or POST")->capture_default_str();
   verify->add_option("--url", words.verify.url, "The whole URL that the provider called")->required();
-  verify->add_option("--header", words.verify.headers, "'Name: value'; again for each further one")->expected(1);
+  verify->add_option("--header", words.verify.headers, "'Name: value'; again for each further one")->allow_extra_args(false);
   verify->callback([&] { chosen = [&] { return verify_here(words, output); }; });
 
   CLI::App* apps = app.add_subcommand("app", "Apps registered at providers, for many accounts")->require_subcommand(1);
