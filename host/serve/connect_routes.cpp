@@ -65,7 +65,7 @@ Answer connect(Task& task, const Parts& parts, const Call& call) {
   integration.updated_at_ms = now_ms;
   integration.connection_status = "created";
   if (name && !name->empty()) integration.integration_name = *name;
-  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
+  if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (config || !found)
     if (auto refused = set_config(*manifest, config.value_or(json::object()), integration)) return *refused;
   if (credentials || !found)

@@ -47,7 +47,7 @@ Answer create(Task& task, const Parts& parts, const Call& call) {
   integration.integration_name = name && !name->empty() ? *name : manifest->name;
   integration.created_at_ms = now_ms;
   integration.updated_at_ms = now_ms;
-  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
+  if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (auto refused = set_config(*manifest, config.value_or(json::object()), integration)) return *refused;
   if (auto refused = set_credentials(task, parts, *manifest, credentials.value_or(json::object()), integration)) return *refused;
   TOMADA_TRY(parts.store.integrations().create(task, integration));
@@ -75,7 +75,7 @@ Answer change(Task& task, const Parts& parts, const Call& call) {
   if (name && name->empty()) return field_problem("name", "must not be empty");
   if (name) integration.integration_name = *name;
   if (is_enabled) integration.is_enabled = *is_enabled;
-  if (auto refused = set_webhook_fields(task, parts, webhook_fields, integration)) return *refused;
+  if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (config || credentials) {
     TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, integration.provider_name));
     if (config)

@@ -114,8 +114,8 @@ Outcome<WebhookFields> read_webhook_fields(const Body& body) {
   return fields;
 }
 
-std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const WebhookFields& fields,
-                                         store::Integration& integration) {
+std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const Request& request,
+                                         const WebhookFields& fields, store::Integration& integration) {
   if (fields.app_id && !fields.app_id->empty()) {
     const auto app = parts.store.apps().find(task, integration.tenant_id, *fields.app_id);
     if (app.has_error()) return Answer(app.error());
@@ -126,6 +126,15 @@ std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts
   if (fields.app_id) integration.app_id = *fields.app_id;
   if (fields.account_id) integration.account_id = *fields.account_id;
   if (fields.allow_legacy) integration.allow_legacy = *fields.allow_legacy;
+  if ((fields.app_id || fields.account_id) && !integration.app_id.empty() && !integration.account_id.empty() &&
+      request.origin != Origin::control) {
+    // Whoever names an account gets its events: of an app that others share, that would be anybody's.
+    const auto app = parts.store.apps().find(task, integration.tenant_id, integration.app_id);
+    if (app.has_error()) return Answer(app.error());
+    if (*app && (*app)->tenant_id != integration.tenant_id)
+      return problem(403, Errc::forbidden, "only the operator of the host names the account of a shared app, over the control socket: "
+                                           "nothing proves yet that it is this tenant's");
+  }
   return std::nullopt;
 }
 

@@ -46,8 +46,8 @@ struct WebhookFields {
 };
 Outcome<WebhookFields> read_webhook_fields(const Body& body);
 /// The app must exist, be of the integration's provider, and be the tenant's own or shared.
-std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const WebhookFields& fields,
-                                         store::Integration& integration);
+std::optional<Answer> set_webhook_fields(runtime::Task& task, const Parts& parts, const Request& request,
+                                         const WebhookFields& fields, store::Integration& integration);
 
 /// Checks and seals `credentials` into `integration`.
 std::optional<Answer> set_credentials(runtime::Task& task, const Parts& parts, const abi::Manifest& manifest,

@@ -121,6 +121,7 @@ struct Receiver::Impl {
   std::vector<std::unique_ptr<PerLoop>> loops;
   std::atomic<std::uint64_t> epoch{0};
   std::atomic<std::size_t> waiting_count{0};
+  std::atomic<std::int64_t> trouble_noted_s{0};
   // Read by every request, written once or twice: an old text stays, so that readers need no lock.
   std::mutex urls_mutex;
   std::deque<std::string> urls;
@@ -150,7 +151,8 @@ struct Receiver::Impl {
   }
   [[nodiscard]] const std::string& url() const { return *public_url.load(std::memory_order_acquire); }
 
-  Outcome receive(Task& task, KnownCache& cache, std::string_view id, const Request& request) {
+  /// `is_test`: stored like any other, but not handed to the plugin, which knows no such event.
+  Outcome receive(Task& task, KnownCache& cache, std::string_view id, const Request& request, bool is_test = false) {
     const auto started = task.clock().steady();
     if (waiting_count.load(std::memory_order_relaxed) >= options.waiting_max)
       return refusal(503, "Service Unavailable", "too many requests wait for the disk", k_retry_seconds_busy);
@@ -191,6 +193,14 @@ struct Receiver::Impl {
     }
     auto prepared = prepare(task, *known, request, *std::move(events), now_ms);
     if (prepared.has_error()) return unavailable(prepared.error());
+    if (is_test) {
+      for (store::NewWebhook& event : prepared->events) {
+        event.processing_status = "ignored";
+        event.processing_error = "a test of the intake; with a body of its own it would go to the plugin";
+      }
+      prepared->ignored_count = prepared->events.size();
+      prepared->only = nullptr;
+    }
     Outcome outcome = accept(task, *known, *prepared, now_ms);
     if (outcome.response.status == 404) epoch.fetch_add(1, std::memory_order_release);  // removed meanwhile
     if (outcome.response.status == 200) metrics.webhook_intake(known->provider(), task.clock().steady() - started);
@@ -259,7 +269,7 @@ struct Receiver::Impl {
     }();
     if (accepted.has_error()) {
       if (accepted.error().code == Errc::not_found) return no_such_address();
-      spdlog::error("webhooks of {}: cannot be stored: {}", known.provider(), accepted.error().message);
+      note_trouble(task, known, accepted.error());
       return unavailable(accepted.error());
     }
     if (accepted->wakes_job) runner.kick();
@@ -278,6 +288,13 @@ struct Receiver::Impl {
     }
     outcome.response.body = accepted_body(outcome.webhook_id, duplicates_count == all_count);
     return outcome;
+  }
+
+  /// Once a second: a full disk must not be filled by words about it.
+  void note_trouble(Task& task, const Known& known, const Error& error) {
+    const std::int64_t now_s = task.clock().unix_ms() / 1'000;
+    if (trouble_noted_s.exchange(now_s, std::memory_order_relaxed) == now_s) return;
+    spdlog::error("webhooks of {}: cannot be stored: {}", known.provider(), error.message);
   }
 
   Response answer_inline(Task& task, const Known& known, const Prepared& prepared, std::int64_t webhook_id) {
@@ -353,7 +370,7 @@ Result<TestOutcome> Receiver::test(Task& task, const store::Integration& integra
   for (auto& header : signed_.headers) headers.push_back(std::move(header));
   if (!signed_.query.empty()) target += "?" + signed_.query;
   Outcome outcome =
-      impl_->receive(task, cache, integration.config_id, {"POST", target, headers, body, "tomada"});
+      impl_->receive(task, cache, integration.config_id, {"POST", target, headers, body, "tomada"}, body_json.empty());
   tested.accepted = outcome.response.status < 300 && !outcome.webhook_id.empty();
   tested.webhook_id = std::move(outcome.webhook_id);
   tested.reason = std::move(outcome.reason);

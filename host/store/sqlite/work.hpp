@@ -21,6 +21,9 @@ class Work {
   [[nodiscard]] virtual bool is_whole() const = 0;
   /// Wakes the task. The work may be gone when this returns.
   virtual void complete() = 0;
+  /// The same in two steps, for many at once: the task's loop, and, on its thread, the wake-up.
+  [[nodiscard]] virtual runtime::Loop& loop() const = 0;
+  virtual void wake() = 0;
 
  protected:
   ~Work() = default;
@@ -42,8 +45,10 @@ class Call final : public Work {
   void fail_with(const Error& error) override { outcome_.emplace(error); }
   [[nodiscard]] bool is_whole() const override { return is_whole_; }
   void complete() override {
-    wait_.task().loop().post([this] { wait_.wake(); });
+    loop().post([this] { wait_.wake(); });
   }
+  [[nodiscard]] runtime::Loop& loop() const override { return wait_.task().loop(); }
+  void wake() override { wait_.wake(); }
   /// Not interruptible: the database threads refer to this object until complete().
   Outcome wait() {
     (void)wait_.wait(runtime::Interruptible::no);

@@ -12,15 +12,9 @@ bool WorkQueue::try_push(Work& work) {
     TOMADA_ASSERT(!closed_);
     if (waiting_.size() >= waiting_max_) return false;
     waiting_.push_back(&work);
-    if (waiting_.size() < wake_at_) return true;
   }
   changed_.notify_one();
   return true;
-}
-
-std::size_t WorkQueue::waiting_count() {
-  const std::lock_guard lock(mutex_);
-  return waiting_.size();
 }
 
 bool WorkQueue::take(std::vector<Work*>& taken, std::size_t count_max) {
@@ -31,13 +25,6 @@ bool WorkQueue::take(std::vector<Work*>& taken, std::size_t count_max) {
   taken.assign(waiting_.begin(), waiting_.begin() + count);
   waiting_.erase(waiting_.begin(), waiting_.begin() + count);
   return !taken.empty();
-}
-
-void WorkQueue::gather(std::size_t count, std::chrono::microseconds timeout) {
-  std::unique_lock lock(mutex_);
-  wake_at_ = std::max<std::size_t>(1, std::min(count, waiting_max_));
-  changed_.wait_for(lock, timeout, [&] { return closed_ || waiting_.size() >= wake_at_; });
-  wake_at_ = 1;
 }
 
 void WorkQueue::close() {

@@ -29,17 +29,28 @@ Writer::~Writer() {
 void Writer::work() {
   std::vector<Work*> taken;
   while (queue_.take(taken, k_group_writes_max)) {
-    const auto started = std::chrono::steady_clock::now();
     for (std::size_t done = 0; done < taken.size();) {
       const std::size_t next = run_group(taken, done);
-      for (; done < next; ++done) taken[done]->complete();
+      complete(std::span(taken).subspan(done, next - done));
+      done = next;
       checkpointer_.committed(wal_pages_);
       checkpointer_.bound_log(*connection_, wal_pages_);
     }
-    if (taken.size() < k_gather_above) continue;
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started);
-    queue_.gather(queue_.waiting_count() + taken.size(), std::min(k_gather_max, took / k_gather_fraction));
   }
+}
+
+/// One message for each loop, not one for each task: waking a thread costs more than most writes of a group.
+void Writer::complete(std::span<Work* const> works) {
+  std::vector<std::pair<runtime::Loop*, std::vector<Work*>>> by_loop;
+  for (Work* work : works) {
+    auto place = std::find_if(by_loop.begin(), by_loop.end(), [&](const auto& one) { return one.first == &work->loop(); });
+    if (place == by_loop.end()) place = by_loop.insert(place, {&work->loop(), {}});
+    place->second.push_back(work);
+  }
+  for (auto& [loop, ended] : by_loop)
+    loop->post([ended = std::move(ended)] {
+      for (Work* work : ended) work->wake();
+    });
 }
 
 /// Runs and commits writes from `first` on; returns the index of the first one that is left for the next group.

@@ -7,9 +7,9 @@
 #include "host/store/sqlite/work_queue.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -18,15 +18,10 @@ namespace tomada::store::sqlite {
 /// A group is what waits when the one before is done, but not more than this: the first in it waits for the last.
 inline constexpr std::size_t k_group_writes_max = 1024;
 inline constexpr std::int64_t k_group_rows_max = 50'000;
-/// After a group of this many, those who got their answers mostly come back at once: the writer waits for them at most a
-/// quarter of the time that the last group took. Without that they meet in two half groups, each with its own fsync.
-inline constexpr std::size_t k_gather_above = 8;
-inline constexpr int k_gather_fraction = 4;
-inline constexpr std::chrono::microseconds k_gather_max{1'000};
 
 /* Each write runs in its own savepoint, so one that fails undoes itself and nothing else; those that cannot fail half
- * way (Work::is_whole) go without. When the commit fails, or
- * SQLite gives the whole transaction up (disk full), every write of the group fails with UNAVAILABLE. */
+ * way (Work::is_whole) go without. When the commit fails, or SQLite gives the whole transaction up (disk full), every
+ * write of the group fails with UNAVAILABLE. */
 class Writer {
  public:
   Writer(std::unique_ptr<Connection> connection, Checkpointer& checkpointer, std::size_t waiting_max);
@@ -37,6 +32,7 @@ class Writer {
 
  private:
   void work();
+  void complete(std::span<Work* const> works);
   std::size_t run_group(const std::vector<Work*>& group, std::size_t first);
   bool run_one(Work& work);
   bool run_whole(Work& work);
