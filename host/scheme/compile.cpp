@@ -18,7 +18,8 @@ constexpr std::size_t k_conditions_max = 8;
 constexpr std::size_t k_reply_fields_max = 16;
 constexpr std::int64_t k_tolerance_max_s = 86'400;
 
-const std::initializer_list<std::pair<std::string_view, Encoding>> k_encodings{{"hex", Encoding::hex}, {"base64", Encoding::base64}};
+const std::initializer_list<std::pair<std::string_view, Encoding>> k_encodings{{"hex", Encoding::hex},
+                                                                               {"base64", Encoding::base64}};
 
 /// "preset": "github", or a list of such values; null stands for a field that is not set.
 bool config_matches(Document& reader, const json& wanted, const std::string& path, const json* config) {
@@ -33,7 +34,8 @@ bool config_matches(Document& reader, const json& wanted, const std::string& pat
   return true;
 }
 
-Place read_place(Document& reader, const json& from, const std::string& path, std::initializer_list<std::string_view> allowed) {
+Place read_place(Document& reader, const json& from, const std::string& path,
+                 std::initializer_list<std::string_view> allowed) {
   reader.only(from, path, allowed);
   Place place;
   std::size_t places_count = 0;
@@ -81,21 +83,21 @@ std::vector<Condition> read_conditions(Document& reader, const json& from, const
 
 void read_algorithm(Document& reader, const json& from, const std::string& path, SchemeRule& scheme) {
   using Pair = std::pair<Algorithm, Digest>;
-  std::tie(scheme.algorithm, scheme.digest) = reader.choice<Pair>(
-      from, path, "algorithm", "",
-      {{"hmac-sha256", {Algorithm::hmac, Digest::sha256}},
-       {"hmac-sha1", {Algorithm::hmac, Digest::sha1}},
-       {"hmac-sha512", {Algorithm::hmac, Digest::sha512}},
-       {"sha256", {Algorithm::plain_digest, Digest::sha256}},
-       {"ed25519", {Algorithm::ed25519, Digest::sha512}},
-       {"ecdsa-p256-sha256", {Algorithm::ecdsa_p256, Digest::sha256}},
-       {"token", {Algorithm::token, Digest::sha256}},
-       {"basic", {Algorithm::basic, Digest::sha256}},
-       {"jwt-hs256", {Algorithm::jwt_hmac, Digest::sha256}},
-       {"jwt-hs384", {Algorithm::jwt_hmac, Digest::sha384}},
-       {"jwt-hs512", {Algorithm::jwt_hmac, Digest::sha512}},
-       {"jwt-es256", {Algorithm::jwt_es256, Digest::sha256}},
-       {"jwt-rs256", {Algorithm::jwt_rs256, Digest::sha256}}});
+  std::tie(scheme.algorithm, scheme.digest) =
+      reader.choice<Pair>(from, path, "algorithm", "",
+                          {{"hmac-sha256", {Algorithm::hmac, Digest::sha256}},
+                           {"hmac-sha1", {Algorithm::hmac, Digest::sha1}},
+                           {"hmac-sha512", {Algorithm::hmac, Digest::sha512}},
+                           {"sha256", {Algorithm::plain_digest, Digest::sha256}},
+                           {"ed25519", {Algorithm::ed25519, Digest::sha512}},
+                           {"ecdsa-p256-sha256", {Algorithm::ecdsa_p256, Digest::sha256}},
+                           {"token", {Algorithm::token, Digest::sha256}},
+                           {"basic", {Algorithm::basic, Digest::sha256}},
+                           {"jwt-hs256", {Algorithm::jwt_hmac, Digest::sha256}},
+                           {"jwt-hs384", {Algorithm::jwt_hmac, Digest::sha384}},
+                           {"jwt-hs512", {Algorithm::jwt_hmac, Digest::sha512}},
+                           {"jwt-es256", {Algorithm::jwt_es256, Digest::sha256}},
+                           {"jwt-rs256", {Algorithm::jwt_rs256, Digest::sha256}}});
 }
 
 bool signs_text(Algorithm algorithm) {
@@ -108,8 +110,11 @@ bool is_jwt(Algorithm algorithm) {
 
 /// Is what stands at `part` signed as well?
 bool covers(const Template& text, const Part& part) {
-  if (part.kind == Kind::query_parameter && (text.has(Kind::url) || text.has(Kind::query) || text.has(Kind::query_sorted))) return true;
-  return std::any_of(text.parts().begin(), text.parts().end(), [&](const Part& one) { return one.kind == part.kind && one.text == part.text; });
+  if (part.kind == Kind::query_parameter &&
+      (text.has(Kind::url) || text.has(Kind::query) || text.has(Kind::query_sorted)))
+    return true;
+  return std::any_of(text.parts().begin(), text.parts().end(),
+                     [&](const Part& one) { return one.kind == part.kind && one.text == part.text; });
 }
 
 /// Compares the body's digest with something that is signed.
@@ -124,7 +129,8 @@ bool binds_body(const Condition& condition, const Template& signed_text) {
 bool covers_body(const SchemeRule& scheme) {
   const Template& text = scheme.signed_text;
   return text.has(Kind::body) || text.has(Kind::form_sorted) || text.has(Kind::body_sha256) ||
-         std::any_of(scheme.when.begin(), scheme.when.end(), [&](const Condition& condition) { return binds_body(condition, text); });
+         std::any_of(scheme.when.begin(), scheme.when.end(),
+                     [&](const Condition& condition) { return binds_body(condition, text); });
 }
 
 void check_signed_text(Document& reader, const std::string& path, SchemeRule& scheme) {
@@ -135,7 +141,9 @@ void check_signed_text(Document& reader, const std::string& path, SchemeRule& sc
   }
   scheme.takes_no_body = !covers_body(scheme);
   if (scheme.takes_no_body && !text.has(Kind::query_sorted) && !text.has(Kind::url))
-    reader.refuse(path + ".signed", "must contain {body}, {form_sorted}, {body_sha256}, {url} or {query_sorted}: else anybody could change the event");
+    reader.refuse(path + ".signed",
+                  "must contain {body}, {form_sorted}, {body_sha256}, {url} or {query_sorted}: else anybody could "
+                  "change the event");
   if (scheme.algorithm == Algorithm::plain_digest && !text.has(Kind::secret))
     reader.refuse(path + ".signed", "a plain digest must contain {secret}");
   if (text.has(Kind::timestamp) && scheme.timestamp.in == Place::In::none)
@@ -150,8 +158,8 @@ void read_secret(Document& reader, const json& from, const std::string& path, Se
   reader.only(*given, at, {"field", "encoding", "prefix"});
   secret.field = reader.text(*given, at, "field", "webhook_secret");
   secret.prefix = reader.text(*given, at, "prefix", "");
-  secret.encoding = reader.choice<Encoding>(*given, at, "encoding", "text",
-                                            {{"text", Encoding::text}, {"base64", Encoding::base64}, {"hex", Encoding::hex}});
+  secret.encoding = reader.choice<Encoding>(
+      *given, at, "encoding", "text", {{"text", Encoding::text}, {"base64", Encoding::base64}, {"hex", Encoding::hex}});
 }
 
 void read_url(Document& reader, const json& from, const std::string& path, SchemeRule& scheme) {
@@ -172,8 +180,9 @@ void read_jwt(Document& reader, const json& from, const std::string& path, Schem
 }
 
 SchemeRule read_scheme(Document& reader, const json& from, const std::string& path) {
-  reader.only(from, path, {"id", "legacy", "when_config", "when", "algorithm", "secret", "signature", "timestamp", "tolerance_s",
-                           "signed", "empty_body", "url", "jwt", "event_id", "event_type"});
+  reader.only(from, path,
+              {"id", "legacy", "when_config", "when", "algorithm", "secret", "signature", "timestamp", "tolerance_s",
+               "signed", "empty_body", "url", "jwt", "event_id", "event_type"});
   SchemeRule scheme;
   scheme.id = reader.required_text(from, path, "id");
   scheme.legacy = reader.flag(from, path, "legacy", false);
@@ -182,22 +191,27 @@ SchemeRule read_scheme(Document& reader, const json& from, const std::string& pa
   read_secret(reader, from, path, scheme.secret);
   if (scheme.algorithm == Algorithm::basic) {
     scheme.signature = {Place::In::header, "Authorization", {}, "", ""};
-    if (reader.find(from, "signature") != nullptr) reader.refuse(path + ".signature", "basic is always in the header Authorization");
+    if (reader.find(from, "signature") != nullptr)
+      reader.refuse(path + ".signature", "basic is always in the header Authorization");
   } else if (const json* place = reader.object(from, path, "signature")) {
-    scheme.signature = read_place(reader, *place, path + ".signature", {"header", "query", "json", "separator", "prefix", "encoding"});
+    scheme.signature =
+        read_place(reader, *place, path + ".signature", {"header", "query", "json", "separator", "prefix", "encoding"});
     scheme.encoding = reader.choice<Encoding>(*place, path + ".signature", "encoding", "hex", k_encodings);
     if (scheme.signature.in == Place::In::none) reader.refuse(path + ".signature", "must name its header");
   } else {
     reader.refuse(path + ".signature", "missing");
   }
   if (const json* place = reader.object(from, path, "timestamp")) {
-    scheme.timestamp = read_place(reader, *place, path + ".timestamp", {"header", "query", "json", "separator", "prefix", "unit"});
-    scheme.timestamp_unit = reader.choice<std::int64_t>(*place, path + ".timestamp", "unit", "s", {{"s", 1}, {"ms", 1'000}});
+    scheme.timestamp =
+        read_place(reader, *place, path + ".timestamp", {"header", "query", "json", "separator", "prefix", "unit"});
+    scheme.timestamp_unit =
+        reader.choice<std::int64_t>(*place, path + ".timestamp", "unit", "s", {{"s", 1}, {"ms", 1'000}});
   }
   const std::int64_t tolerance = scheme.timestamp.in == Place::In::none ? 0 : k_tolerance_default_s;
   scheme.tolerance_s = reader.number(from, path, "tolerance_s", tolerance, k_tolerance_max_s);
   scheme.signed_text = reader.text_template(from, path, "signed");
-  scheme.refuses_empty_body = reader.choice<bool>(from, path, "empty_body", "accept", {{"accept", false}, {"refuse", true}});
+  scheme.refuses_empty_body =
+      reader.choice<bool>(from, path, "empty_body", "accept", {{"accept", false}, {"refuse", true}});
   read_url(reader, from, path, scheme);
   read_jwt(reader, from, path, scheme);
   if (reader.find(from, "event_id") != nullptr) scheme.event_id = reader.text_template(from, path, "event_id");
@@ -232,8 +246,10 @@ void read_reply(Document& reader, const json& from, const std::string& path, Han
   const json* fields = reader.object(*given, at, "json");
   if (fields == nullptr) return;
   if (rule.text) reader.refuse(at, "must have text or json, not both");
-  if (fields->size() > k_reply_fields_max) reader.refuse(at + ".json", "must have at most " + std::to_string(k_reply_fields_max) + " fields");
-  for (const auto& [name, value] : fields->items()) rule.json.emplace_back(name, reader.text_template(*fields, at + ".json", name));
+  if (fields->size() > k_reply_fields_max)
+    reader.refuse(at + ".json", "must have at most " + std::to_string(k_reply_fields_max) + " fields");
+  for (const auto& [name, value] : fields->items())
+    rule.json.emplace_back(name, reader.text_template(*fields, at + ".json", name));
 }
 
 HandshakeRule read_handshake(Document& reader, const json& from, const std::string& path) {
@@ -251,12 +267,15 @@ HandshakeRule read_handshake(Document& reader, const json& from, const std::stri
     const std::string at = path + ".answer";
     reader.only(*answer, at, {"algorithm", "signed", "encoding", "field"});
     rule.answer = HandshakeRule::Answer{
-        reader.choice<Digest>(*answer, at, "algorithm", "", {{"hmac-sha256", Digest::sha256}, {"hmac-sha1", Digest::sha1}, {"hmac-sha512", Digest::sha512}}),
-        reader.choice<Encoding>(*answer, at, "encoding", "hex", k_encodings), reader.text_template(*answer, at, "signed"),
-        reader.text(*answer, at, "field", "webhook_secret")};
+        reader.choice<Digest>(
+            *answer, at, "algorithm", "",
+            {{"hmac-sha256", Digest::sha256}, {"hmac-sha1", Digest::sha1}, {"hmac-sha512", Digest::sha512}}),
+        reader.choice<Encoding>(*answer, at, "encoding", "hex", k_encodings),
+        reader.text_template(*answer, at, "signed"), reader.text(*answer, at, "field", "webhook_secret")};
   }
   read_reply(reader, from, path, rule);
-  if (rule.method.empty() && rule.when.empty()) reader.refuse(path, "must have a method or conditions: it would take every event");
+  if (rule.method.empty() && rule.when.empty())
+    reader.refuse(path, "must have a method or conditions: it would take every event");
   return rule;
 }
 
@@ -282,7 +301,8 @@ void conclude(Rules& rules) {
     std::string name = scheme.signature.name;
     if (scheme.signature.in == Place::In::query) add_once(rules.secret_query_parameters, name);
     if (scheme.signature.in != Place::In::header) continue;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     add_once(rules.secret_headers, name);
   }
   for (const HandshakeRule& rule : rules.handshakes) {
@@ -297,22 +317,28 @@ Result<Rules> compile_rules(const json& given, const json* config) {
   const Errc code = config == nullptr ? Errc::invalid_data : Errc::invalid_config;
   if (!given.is_object()) return fail(Errc::invalid_data, "webhook: must be an object");
   json document = given;
-  if (auto filled = fill_config(document, config); filled.has_error()) return fail(code, "webhook: " + filled.error().message);
+  if (auto filled = fill_config(document, config); filled.has_error())
+    return fail(code, "webhook: " + filled.error().message);
   Document reader;
   Rules rules;
-  reader.only(document, "webhook", {"reply", "schemes", "handshakes", "events", "event_id", "event_type", "subject", "account", "redact"});
-  rules.reply = reader.choice<Reply>(document, "webhook", "reply", "none", {{"none", Reply::none}, {"inline", Reply::inline_}});
+  reader.only(document, "webhook",
+              {"reply", "schemes", "handshakes", "events", "event_id", "event_type", "subject", "account", "redact"});
+  rules.reply =
+      reader.choice<Reply>(document, "webhook", "reply", "none", {{"none", Reply::none}, {"inline", Reply::inline_}});
   read_schemes(reader, document, config, rules);
   read_handshakes(reader, document, rules);
-  if (const std::string events = reader.text(document, "webhook", "events", ""); !events.empty()) rules.events = split_path(events);
+  if (const std::string events = reader.text(document, "webhook", "events", ""); !events.empty())
+    rules.events = split_path(events);
   rules.event_id = reader.text_template(document, "webhook", "event_id");
   rules.event_type = reader.text_template(document, "webhook", "event_type");
   rules.subject = reader.text_template(document, "webhook", "subject");
   rules.account = reader.text_template(document, "webhook", "account");
   if (const json* redact = reader.list(document, "webhook", "redact", 64))
     for (const json& name : *redact) {
-      if (name.is_string()) rules.redacted.push_back(name.get<std::string>());
-      else reader.refuse("webhook.redact", "must be a list of texts");
+      if (name.is_string())
+        rules.redacted.push_back(name.get<std::string>());
+      else
+        reader.refuse("webhook.redact", "must be a list of texts");
     }
   if (reader.failed()) return fail(code, reader.error());
   conclude(rules);

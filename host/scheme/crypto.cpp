@@ -33,10 +33,14 @@ const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<c
 
 const EVP_MD* md_of(Digest algorithm) {
   switch (algorithm) {
-    case Digest::sha1: return EVP_sha1();
-    case Digest::sha256: return EVP_sha256();
-    case Digest::sha384: return EVP_sha384();
-    case Digest::sha512: return EVP_sha512();
+    case Digest::sha1:
+      return EVP_sha1();
+    case Digest::sha256:
+      return EVP_sha256();
+    case Digest::sha384:
+      return EVP_sha384();
+    case Digest::sha512:
+      return EVP_sha512();
   }
   return nullptr;
 }
@@ -49,7 +53,8 @@ EVP_MAC_CTX* hmac_context(Digest algorithm) {
   const Owned<EVP_MAC> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   context.reset(EVP_MAC_CTX_new(mac.get()));
   std::string name = EVP_MD_get0_name(md_of(algorithm));
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0),
+                                   OSSL_PARAM_construct_end()};
   TOMADA_ASSERT(context && EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
   return context.get();
 }
@@ -99,13 +104,15 @@ bool verify_ed25519(std::string_view key, std::string_view data, std::string_vie
 
 bool verify_ecdsa_p256(std::string_view key, std::string_view data, std::string_view signature) {
   const auto loaded = public_key(key);
-  if (!loaded || EVP_PKEY_get_base_id(loaded.get()) != EVP_PKEY_EC || EVP_PKEY_get_bits(loaded.get()) != 256) return false;
+  if (!loaded || EVP_PKEY_get_base_id(loaded.get()) != EVP_PKEY_EC || EVP_PKEY_get_bits(loaded.get()) != 256)
+    return false;
   return verify_with(loaded.get(), EVP_sha256(), data, signature);
 }
 
 bool verify_rsa_sha256(std::string_view key, std::string_view data, std::string_view signature) {
   const auto loaded = public_key(key);
-  if (!loaded || EVP_PKEY_get_base_id(loaded.get()) != EVP_PKEY_RSA || EVP_PKEY_get_bits(loaded.get()) < 2048) return false;
+  if (!loaded || EVP_PKEY_get_base_id(loaded.get()) != EVP_PKEY_RSA || EVP_PKEY_get_bits(loaded.get()) < 2048)
+    return false;
   return verify_with(loaded.get(), EVP_sha256(), data, signature);
 }
 

@@ -36,7 +36,8 @@ Result<std::string> fill_text(const std::string& text, const json* config) {
     at = end + 1;
   }
   out.append(text, at);
-  if (out.size() > k_text_bytes_max) return fail(Errc::invalid_data, "longer than " + std::to_string(k_text_bytes_max) + " bytes");
+  if (out.size() > k_text_bytes_max)
+    return fail(Errc::invalid_data, "longer than " + std::to_string(k_text_bytes_max) + " bytes");
   return out;
 }
 
@@ -75,9 +76,12 @@ const json* Document::object(const json& from, const std::string& path, const st
 const json* Document::list(const json& from, const std::string& path, const std::string& name, std::size_t count_max) {
   const json* found = find(from, name);
   if (found == nullptr) return nullptr;
-  if (!found->is_array()) refuse(path + "." + name, "must be a list");
-  else if (found->size() > count_max) refuse(path + "." + name, "must have at most " + std::to_string(count_max) + " elements");
-  else return found;
+  if (!found->is_array())
+    refuse(path + "." + name, "must be a list");
+  else if (found->size() > count_max)
+    refuse(path + "." + name, "must have at most " + std::to_string(count_max) + " elements");
+  else
+    return found;
   return nullptr;
 }
 
@@ -103,7 +107,8 @@ bool Document::flag(const json& from, const std::string& path, const std::string
   return fallback;
 }
 
-std::int64_t Document::number(const json& from, const std::string& path, const std::string& name, std::int64_t fallback, std::int64_t max) {
+std::int64_t Document::number(const json& from, const std::string& path, const std::string& name, std::int64_t fallback,
+                              std::int64_t max) {
   const json* found = find(from, name);
   if (found == nullptr) return fallback;
   std::int64_t value = -1;

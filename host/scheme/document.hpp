@@ -36,7 +36,8 @@ class Document {
   std::string required_text(const json& from, const std::string& path, const std::string& name);
   bool flag(const json& from, const std::string& path, const std::string& name, bool fallback);
   /// Also written as a text, as it comes out of a config field.
-  std::int64_t number(const json& from, const std::string& path, const std::string& name, std::int64_t fallback, std::int64_t max);
+  std::int64_t number(const json& from, const std::string& path, const std::string& name, std::int64_t fallback,
+                      std::int64_t max);
   /// The value that the word stands for.
   template <class T>
   T choice(const json& from, const std::string& path, const std::string& name, std::string fallback,

@@ -30,7 +30,9 @@ std::string cut(std::string text, std::size_t bytes_max) {
 }
 
 /// Ids are shown, compared and sorted as text.
-std::string clean(std::string text) { return is_utf8(text) && text.find('\0') == std::string::npos ? text : hex_encode(text); }
+std::string clean(std::string text) {
+  return is_utf8(text) && text.find('\0') == std::string::npos ? text : hex_encode(text);
+}
 
 }  // namespace
 
@@ -41,14 +43,17 @@ Result<std::vector<Event>> Webhook::events(const Inbound& inbound, const Verdict
   std::string timestamp;
   if (scheme != nullptr) {
     std::string ignored;
-    if (const auto entries = entries_at(scheme->timestamp, request, ignored); !entries.empty()) timestamp = entries.front();
+    if (const auto entries = entries_at(scheme->timestamp, request, ignored); !entries.empty())
+      timestamp = entries.front();
   }
   std::vector<std::string_view> elements{inbound.body};
   if (rules.events) {
     TOMADA_TRY_ASSIGN(elements, json_elements(inbound.body, *rules.events));
   }
-  const Template& id = scheme != nullptr && scheme->event_id && !scheme->event_id->empty() ? *scheme->event_id : rules.event_id;
-  const Template& type = scheme != nullptr && scheme->event_type && !scheme->event_type->empty() ? *scheme->event_type : rules.event_type;
+  const Template& id =
+      scheme != nullptr && scheme->event_id && !scheme->event_id->empty() ? *scheme->event_id : rules.event_id;
+  const Template& type =
+      scheme != nullptr && scheme->event_type && !scheme->event_type->empty() ? *scheme->event_type : rules.event_type;
   std::vector<Event> events;
   events.reserve(elements.size());
   for (const std::string_view element : elements) {

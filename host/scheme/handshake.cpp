@@ -20,17 +20,21 @@ bool is_challenge(const Rules& rules, const HandshakeRule::Answer& rule, std::st
   }
   const std::string_view unpadded = text.substr(0, text.find_last_not_of('=') + 1);
   const auto is_fine = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~+/:").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/:").find(c) != std::string_view::npos;
   };
-  return !unpadded.empty() && text.size() <= k_challenge_bytes_max && std::all_of(unpadded.begin(), unpadded.end(), is_fine);
+  return !unpadded.empty() && text.size() <= k_challenge_bytes_max &&
+         std::all_of(unpadded.begin(), unpadded.end(), is_fine);
 }
 
-Result<std::string> answer_of(const Rules& rules, const HandshakeRule::Answer& rule, const Filling& filling, const Secrets& secrets) {
+Result<std::string> answer_of(const Rules& rules, const HandshakeRule::Answer& rule, const Filling& filling,
+                              const Secrets& secrets) {
   const auto given = secrets.find(rule.field);
   if (given == secrets.end() || given->second.empty() || given->second.front().empty())
     return fail(Errc::forbidden, "no secret is stored in credentials." + rule.field);
   std::string text;
-  if (const auto missing = fill(rule.signed_text, filling, Missing::refuse, text)) return fail(Errc::invalid_data, *missing + " is missing");
+  if (const auto missing = fill(rule.signed_text, filling, Missing::refuse, text))
+    return fail(Errc::invalid_data, *missing + " is missing");
   if (!is_challenge(rules, rule, text))
     return fail(Errc::forbidden, "the challenge is none: at most " + std::to_string(k_challenge_bytes_max) +
                                      " letters, digits and -._~+/: are answered, nothing that could be an event");
@@ -55,13 +59,15 @@ Result<std::optional<Handshake>> reply_of(const HandshakeRule& rule, const Filli
     reply.content_type = "application/json";
     reply.body = fields.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   }
-  if (reply.body.size() > k_reply_bytes_max) return fail(Errc::invalid_data, "the challenge is longer than " + std::to_string(k_reply_bytes_max) + " bytes");
+  if (reply.body.size() > k_reply_bytes_max)
+    return fail(Errc::invalid_data, "the challenge is longer than " + std::to_string(k_reply_bytes_max) + " bytes");
   return std::optional(std::move(reply));
 }
 
 }  // namespace
 
-Result<std::optional<Handshake>> Webhook::handshake(const Inbound& inbound, const Secrets& secrets, const Verdict& verdict) const {
+Result<std::optional<Handshake>> Webhook::handshake(const Inbound& inbound, const Secrets& secrets,
+                                                    const Verdict& verdict) const {
   RequestView request(inbound);
   for (const HandshakeRule& rule : impl_->rules.handshakes) {
     if (rule.is_signed && !verdict.valid) continue;

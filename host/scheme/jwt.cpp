@@ -71,24 +71,32 @@ std::string check_jwt(const SchemeRule& scheme, std::string_view key, std::strin
   const auto claims = read_part(token.substr(first + 1, last - first - 1));
   const auto mark = base64_decode(token.substr(last + 1));
   if (!header || !claims || !mark) return "the token is no JWT: a part of it cannot be read";
-  if (header->value("alg", json()) != json(name_of(scheme))) return "the token's algorithm is not " + std::string(name_of(scheme));
+  if (header->value("alg", json()) != json(name_of(scheme)))
+    return "the token's algorithm is not " + std::string(name_of(scheme));
   if (header->contains("crit")) return "the token wants extensions that are not known here (crit)";
-  if (!is_signed_by(scheme, key, token.substr(0, last), *mark)) return "the token's signature does not match: the secret is another one";
+  if (!is_signed_by(scheme, key, token.substr(0, last), *mark))
+    return "the token's signature does not match: the secret is another one";
   const auto expires = time_of(*claims, "exp");
   if (!expires) return "the token never expires (no exp)";
   if (*expires + leeway_s <= now_s) return "the token has expired";
-  if (const auto from = time_of(*claims, "nbf"); from && *from - leeway_s > now_s) return "the token is not valid yet (nbf)";
-  if (!scheme.jwt_audience.empty() && !names_audience(*claims, fill_or_empty(scheme.jwt_audience, filling))) return "the token is for another audience";
-  if (!scheme.jwt_issuer.empty() && claims->value("iss", json()) != json(fill_or_empty(scheme.jwt_issuer, filling))) return "the token is from another issuer";
+  if (const auto from = time_of(*claims, "nbf"); from && *from - leeway_s > now_s)
+    return "the token is not valid yet (nbf)";
+  if (!scheme.jwt_audience.empty() && !names_audience(*claims, fill_or_empty(scheme.jwt_audience, filling)))
+    return "the token is for another audience";
+  if (!scheme.jwt_issuer.empty() && claims->value("iss", json()) != json(fill_or_empty(scheme.jwt_issuer, filling)))
+    return "the token is from another issuer";
   return {};
 }
 
-Result<std::string> make_jwt(const SchemeRule& scheme, std::string_view key, const Filling& filling, std::int64_t now_s) {
-  if (scheme.algorithm != Algorithm::jwt_hmac) return fail(Errc::unsupported, "only the provider has the key that signs " + std::string(name_of(scheme)));
+Result<std::string> make_jwt(const SchemeRule& scheme, std::string_view key, const Filling& filling,
+                             std::int64_t now_s) {
+  if (scheme.algorithm != Algorithm::jwt_hmac)
+    return fail(Errc::unsupported, "only the provider has the key that signs " + std::string(name_of(scheme)));
   json claims{{"exp", now_s + k_lifetime_s}, {"nbf", now_s}};
   if (!scheme.jwt_audience.empty()) claims["aud"] = fill_or_empty(scheme.jwt_audience, filling);
   if (!scheme.jwt_issuer.empty()) claims["iss"] = fill_or_empty(scheme.jwt_issuer, filling);
-  std::string token = to_base64url(json{{"alg", name_of(scheme)}, {"typ", "JWT"}}.dump()) + "." + to_base64url(claims.dump(-1, ' ', false, json::error_handler_t::replace));
+  std::string token = to_base64url(json{{"alg", name_of(scheme)}, {"typ", "JWT"}}.dump()) + "." +
+                      to_base64url(claims.dump(-1, ' ', false, json::error_handler_t::replace));
   return token + "." + to_base64url(hmac(scheme.digest, key, token));
 }
 

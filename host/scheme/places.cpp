@@ -40,8 +40,10 @@ std::string with_other_port(std::string_view url) {
   const std::size_t colon = authority.rfind(':');
   const bool has_port = colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
   std::string out(url.substr(0, from + 3));
-  if (has_port) out += authority.substr(0, colon);
-  else out += std::string(authority) + (url.starts_with("https:") ? ":443" : ":80");
+  if (has_port)
+    out += authority.substr(0, colon);
+  else
+    out += std::string(authority) + (url.starts_with("https:") ? ":443" : ":80");
   return out += url.substr(end);
 }
 
@@ -58,10 +60,14 @@ bool names_duplicate(const Template& text, const RequestView& request) {
 
 std::string words_of(const Place& place) {
   switch (place.in) {
-    case Place::In::header: return "the header " + place.name;
-    case Place::In::query: return "the query parameter " + place.name;
-    case Place::In::json: return "the JSON field " + place.name;
-    case Place::In::none: break;
+    case Place::In::header:
+      return "the header " + place.name;
+    case Place::In::query:
+      return "the query parameter " + place.name;
+    case Place::In::json:
+      return "the JSON field " + place.name;
+    case Place::In::none:
+      break;
   }
   return "nothing";
 }
@@ -69,7 +75,8 @@ std::string words_of(const Place& place) {
 std::vector<std::string> entries_at(const Place& place, RequestView& request, std::string& wrong) {
   std::optional<std::string> value;
   switch (place.in) {
-    case Place::In::none: return {};
+    case Place::In::none:
+      return {};
     case Place::In::header: {
       bool duplicated = false;
       if (const auto found = request.header(place.name, &duplicated)) value = *found;
@@ -79,8 +86,12 @@ std::vector<std::string> entries_at(const Place& place, RequestView& request, st
       }
       break;
     }
-    case Place::In::query: value = find_parameter(request.query_parameters(), place.name); break;
-    case Place::In::json: value = JsonText(request.inbound().body).at(place.path); break;
+    case Place::In::query:
+      value = find_parameter(request.query_parameters(), place.name);
+      break;
+    case Place::In::json:
+      value = JsonText(request.inbound().body).at(place.path);
+      break;
   }
   if (!value) {
     wrong = words_of(place) + " is missing";
@@ -91,26 +102,33 @@ std::vector<std::string> entries_at(const Place& place, RequestView& request, st
   while (entries.size() < k_signatures_max) {
     const std::size_t end = place.separator.empty() ? rest.size() : std::min(rest.find(place.separator), rest.size());
     const std::string_view entry = trim(rest.substr(0, end));
-    if (entry.size() > place.prefix.size() && entry.starts_with(place.prefix)) entries.emplace_back(entry.substr(place.prefix.size()));
+    if (entry.size() > place.prefix.size() && entry.starts_with(place.prefix))
+      entries.emplace_back(entry.substr(place.prefix.size()));
     if (end == rest.size()) break;
     rest.remove_prefix(end + place.separator.size());
   }
   if (entries.empty())
-    wrong = place.prefix.empty() ? words_of(place) + " is empty" : words_of(place) + " has no entry that begins with \"" + place.prefix + "\"";
+    wrong = place.prefix.empty() ? words_of(place) + " is empty"
+                                 : words_of(place) + " has no entry that begins with \"" + place.prefix + "\"";
   return entries;
 }
 
 std::optional<std::string> decode(Encoding encoding, std::string_view text) {
   switch (encoding) {
-    case Encoding::text: return std::string(text);
-    case Encoding::hex: return hex_decode(text);
-    case Encoding::base64: return strict_base64_decode(text);
+    case Encoding::text:
+      return std::string(text);
+    case Encoding::hex:
+      return hex_decode(text);
+    case Encoding::base64:
+      return strict_base64_decode(text);
   }
   return std::nullopt;
 }
 
 std::string encode(Encoding encoding, std::string_view bytes) {
-  return encoding == Encoding::base64 ? base64_encode(bytes) : encoding == Encoding::hex ? hex_encode(bytes) : std::string(bytes);
+  return encoding == Encoding::base64 ? base64_encode(bytes)
+         : encoding == Encoding::hex  ? hex_encode(bytes)
+                                      : std::string(bytes);
 }
 
 std::optional<std::string> key_of(const SecretRule& rule, std::string_view secret) {
@@ -123,16 +141,20 @@ std::optional<std::string> key_of(const SecretRule& rule, std::string_view secre
 bool holds(const Condition& condition, const Filling& filling) {
   const auto value = fill_whole(condition.value, filling);
   switch (condition.is) {
-    case Condition::Is::present: return value.has_value();
-    case Condition::Is::absent: return !value.has_value() && !names_duplicate(condition.value, filling.request);
-    case Condition::Is::equal: return value && *value == fill_or_empty(condition.equals, filling);
+    case Condition::Is::present:
+      return value.has_value();
+    case Condition::Is::absent:
+      return !value.has_value() && !names_duplicate(condition.value, filling.request);
+    case Condition::Is::equal:
+      return value && *value == fill_or_empty(condition.equals, filling);
   }
   return false;
 }
 
 std::vector<std::string> urls_of(const SchemeRule& scheme, std::string_view url) {
   url = url.substr(0, url.find('#'));
-  std::vector<std::string> urls{scheme.decode_in_query.empty() ? std::string(url) : with_decoded(url, scheme.decode_in_query)};
+  std::vector<std::string> urls{scheme.decode_in_query.empty() ? std::string(url)
+                                                               : with_decoded(url, scheme.decode_in_query)};
   if (scheme.any_port)
     if (std::string other = with_other_port(urls.front()); !other.empty()) urls.push_back(std::move(other));
   return urls;

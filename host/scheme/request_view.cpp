@@ -101,7 +101,8 @@ std::size_t authority_end(std::string_view url) {
 }  // namespace
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::optional<std::string> JsonText::at(const std::vector<std::string>& path) const {
@@ -135,14 +136,17 @@ Result<std::vector<std::string_view>> json_elements(std::string_view document, c
   simdjson::ondemand::value at;
   simdjson::ondemand::array array;
   const bool found = path.empty() ? walked.get_array().get(array) == simdjson::SUCCESS
-                                  : walked.at_pointer(pointer).get(at) == simdjson::SUCCESS && at.get_array().get(array) == simdjson::SUCCESS;
-  if (!found) return fail(Errc::invalid_data, "the body has no array of events at \"" + (path.empty() ? "$" : pointer) + "\"");
+                                  : walked.at_pointer(pointer).get(at) == simdjson::SUCCESS &&
+                                        at.get_array().get(array) == simdjson::SUCCESS;
+  if (!found)
+    return fail(Errc::invalid_data, "the body has no array of events at \"" + (path.empty() ? "$" : pointer) + "\"");
   std::vector<std::string_view> elements;
   for (auto element : array) {
     std::string_view raw;
     simdjson::ondemand::value value;
     if (element.get(value) != simdjson::SUCCESS) return fail(Errc::invalid_data, "the body is not JSON");
-    if (elements.size() == k_events_max) return fail(Errc::invalid_data, "more than " + std::to_string(k_events_max) + " events in one request");
+    if (elements.size() == k_events_max)
+      return fail(Errc::invalid_data, "more than " + std::to_string(k_events_max) + " events in one request");
     if (!raw_text_of(value, raw)) return fail(Errc::invalid_data, "the body is not JSON");
     elements.push_back(document.substr(static_cast<std::size_t>(raw.data() - padded.data()), raw.size()));
   }
@@ -184,8 +188,10 @@ const RequestView::Parameters* RequestView::form_parameters() {
     const auto type = header("Content-Type").value_or("");
     constexpr std::string_view k_form = "application/x-www-form-urlencoded";
     const bool is_form = equal_ignoring_case(type.substr(0, k_form.size()), k_form);
-    if (inbound_.body.empty()) form_.emplace(Parameters{});
-    else form_.emplace(is_form ? split_parameters(inbound_.body) : std::nullopt);
+    if (inbound_.body.empty())
+      form_.emplace(Parameters{});
+    else
+      form_.emplace(is_form ? split_parameters(inbound_.body) : std::nullopt);
   }
   return *form_ ? &**form_ : nullptr;
 }

@@ -39,7 +39,7 @@ class RequestView {
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name, bool* duplicated = nullptr) const;
   [[nodiscard]] std::string_view origin() const;  // "https://host:port"
   [[nodiscard]] std::string_view path() const;
-  [[nodiscard]] std::string_view query() const;   // without "?"
+  [[nodiscard]] std::string_view query() const;  // without "?"
   [[nodiscard]] const Parameters& query_parameters();
   /// nullptr: a body that is not empty and no form.
   [[nodiscard]] const Parameters* form_parameters();

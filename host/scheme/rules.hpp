@@ -75,8 +75,8 @@ struct HandshakeRule {
     std::string field{"webhook_secret"};
   };
   std::optional<Answer> answer;
-  std::optional<Template> text;                            // the reply, as text …
-  std::vector<std::pair<std::string, Template>> json;      // … or as a JSON object; neither: empty
+  std::optional<Template> text;                        // the reply, as text …
+  std::vector<std::pair<std::string, Template>> json;  // … or as a JSON object; neither: empty
 };
 
 struct Rules {
@@ -108,7 +108,8 @@ std::vector<std::string> urls_of(const SchemeRule& scheme, std::string_view url)
 std::string check_jwt(const SchemeRule& scheme, std::string_view key, std::string_view token, const Filling& filling,
                       std::int64_t now_s, std::int64_t leeway_s);
 /// For a test event. UNSUPPORTED: only the provider can.
-Result<std::string> make_jwt(const SchemeRule& scheme, std::string_view key, const Filling& filling, std::int64_t now_s);
+Result<std::string> make_jwt(const SchemeRule& scheme, std::string_view key, const Filling& filling,
+                             std::int64_t now_s);
 
 struct Webhook::Impl {
   Rules rules;

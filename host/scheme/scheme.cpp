@@ -19,7 +19,8 @@ std::vector<std::string_view> split_secrets(std::string_view value) {
 }
 
 const SchemeRule* Webhook::Impl::find(std::string_view id) const {
-  const auto found = std::find_if(rules.schemes.begin(), rules.schemes.end(), [&](const SchemeRule& scheme) { return scheme.id == id; });
+  const auto found = std::find_if(rules.schemes.begin(), rules.schemes.end(),
+                                  [&](const SchemeRule& scheme) { return scheme.id == id; });
   return found == rules.schemes.end() ? nullptr : &*found;
 }
 
@@ -32,7 +33,9 @@ Result<std::shared_ptr<const Webhook>> Webhook::compile(const nlohmann::json& do
 }
 
 const std::vector<std::string>& Webhook::secret_headers() const { return impl_->rules.secret_headers; }
-const std::vector<std::string>& Webhook::secret_query_parameters() const { return impl_->rules.secret_query_parameters; }
+const std::vector<std::string>& Webhook::secret_query_parameters() const {
+  return impl_->rules.secret_query_parameters;
+}
 const std::vector<std::string>& Webhook::secret_fields() const { return impl_->rules.secret_fields; }
 const std::vector<std::string>& Webhook::redacted_fields() const { return impl_->rules.redacted; }
 Reply Webhook::reply() const { return impl_->rules.reply; }

@@ -28,9 +28,9 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// A request as the provider sent it. Borrowed.
 struct Inbound {
   std::string_view method;
-  std::string_view url;     // what the provider called: public origin, path, query; still percent-encoded
-  const Headers& headers;   // names in any case
-  std::string_view body;    // raw
+  std::string_view url;    // what the provider called: public origin, path, query; still percent-encoded
+  const Headers& headers;  // names in any case
+  std::string_view body;   // raw
 };
 
 /// Secrets by credential field; several in a field while one is being rotated. Borrowed.
@@ -111,7 +111,8 @@ class Webhook {
 
  private:
   struct Impl;
-  [[nodiscard]] Verdict judge(const Inbound& inbound, const Signed& made, const Secrets& secrets, std::int64_t now_s) const;
+  [[nodiscard]] Verdict judge(const Inbound& inbound, const Signed& made, const Secrets& secrets,
+                              std::int64_t now_s) const;
   explicit Webhook(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

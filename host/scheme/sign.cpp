@@ -22,21 +22,28 @@ struct Signing {
   std::string query{};
 
   void set_header(const std::string& name, const std::string& value, const std::string& separator) {
-    const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& header) { return equal_ignoring_case(header.first, name); });
-    if (found == headers.end()) headers.emplace_back(name, value);
-    else found->second += separator + value;
+    const auto found = std::find_if(headers.begin(), headers.end(),
+                                    [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+    if (found == headers.end())
+      headers.emplace_back(name, value);
+    else
+      found->second += separator + value;
   }
   void set(const Place& place, const std::string& value) {
     if (place.in == Place::In::header) set_header(place.name, place.prefix + value, place.separator);
-    if (place.in == Place::In::query) query += (query.empty() ? "" : "&") + percent_encode(place.name) + "=" + percent_encode(place.prefix + value);
+    if (place.in == Place::In::query)
+      query += (query.empty() ? "" : "&") + percent_encode(place.name) + "=" + percent_encode(place.prefix + value);
   }
 
   /// Headers that are signed, or that the event's id comes from: where there is none, the body's digest stands in.
   void add_missing(const Template& text) {
     for (const Part& part : text.parts()) {
       if (part.kind != Part::Kind::header || RequestView(inbound).header(part.text)) continue;
-      const bool made = std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return equal_ignoring_case(header.first, part.text); });
-      if (!made) headers.emplace_back(part.text, "tomada-test-" + hex_encode(digest(Digest::sha256, inbound.body)).substr(0, 32));
+      const bool made = std::any_of(headers.begin(), headers.end(),
+                                    [&](const auto& header) { return equal_ignoring_case(header.first, part.text); });
+      if (!made)
+        headers.emplace_back(part.text,
+                             "tomada-test-" + hex_encode(digest(Digest::sha256, inbound.body)).substr(0, 32));
     }
   }
 
@@ -53,21 +60,34 @@ struct Signing {
     const Inbound sent{.method = inbound.method, .url = url, .headers = all, .body = inbound.body};
     RequestView request(sent);
     const std::string signed_url = urls_of(scheme, url).front();
-    const Filling filling{.request = request, .json = JsonText(inbound.body), .url = signed_url, .timestamp = timestamp, .secret = key,
-                          .omitted_query = scheme.signature.in == Place::In::query ? std::string_view(scheme.signature.name) : std::string_view()};
+    const Filling filling{.request = request,
+                          .json = JsonText(inbound.body),
+                          .url = signed_url,
+                          .timestamp = timestamp,
+                          .secret = key,
+                          .omitted_query = scheme.signature.in == Place::In::query
+                                               ? std::string_view(scheme.signature.name)
+                                               : std::string_view()};
     switch (scheme.algorithm) {
-      case Algorithm::token: set(scheme.signature, key); return {};
-      case Algorithm::basic: headers.emplace_back("Authorization", "Basic " + base64_encode(key)); return {};
+      case Algorithm::token:
+        set(scheme.signature, key);
+        return {};
+      case Algorithm::basic:
+        headers.emplace_back("Authorization", "Basic " + base64_encode(key));
+        return {};
       case Algorithm::jwt_hmac: {
         TOMADA_TRY_ASSIGN(const std::string token, make_jwt(scheme, key, filling, now_s));
         set(scheme.signature, token);
         return {};
       }
-      default: break;
+      default:
+        break;
     }
     std::string text;
-    if (const auto missing = fill(scheme.signed_text, filling, Missing::refuse, text)) return fail(Errc::unsupported, *missing + " is signed, and a test event has none");
-    set(scheme.signature, encode(scheme.encoding, scheme.algorithm == Algorithm::hmac ? hmac(scheme.digest, key, text) : digest(scheme.digest, text)));
+    if (const auto missing = fill(scheme.signed_text, filling, Missing::refuse, text))
+      return fail(Errc::unsupported, *missing + " is signed, and a test event has none");
+    set(scheme.signature, encode(scheme.encoding, scheme.algorithm == Algorithm::hmac ? hmac(scheme.digest, key, text)
+                                                                                      : digest(scheme.digest, text)));
     return {};
   }
 };
@@ -90,9 +110,11 @@ Result<Webhook::Signed> Webhook::sign(const Inbound& inbound, const Secrets& sec
       if (scheme.legacy != legacy || !can_sign(scheme)) continue;
       const auto given = secrets.find(scheme.secret.field);
       std::optional<std::string> key;
-      if (given != secrets.end() && !given->second.empty() && !given->second.front().empty()) key = key_of(scheme.secret, given->second.front());
+      if (given != secrets.end() && !given->second.empty() && !given->second.front().empty())
+        key = key_of(scheme.secret, given->second.front());
       if (!key) {
-        why = fail(Errc::invalid_config, "no secret that this scheme can use is stored in credentials." + scheme.secret.field);
+        why = fail(Errc::invalid_config,
+                   "no secret that this scheme can use is stored in credentials." + scheme.secret.field);
         continue;
       }
       Signing signing{.scheme = scheme, .inbound = inbound, .key = *std::move(key), .now_s = now_s};

@@ -38,15 +38,18 @@ Result<Part> parse_part(std::string_view inside) {
   const std::size_t colon = inside.find(':');
   const std::string_view name = inside.substr(0, colon);
   const bool has_argument = colon != std::string_view::npos;
-  const auto known = std::find_if(k_names.begin(), k_names.end(),
-                                  [&](const Name& one) { return one.text == name && one.takes_argument == has_argument; });
+  const auto known = std::find_if(k_names.begin(), k_names.end(), [&](const Name& one) {
+    return one.text == name && one.takes_argument == has_argument;
+  });
   if (known == k_names.end()) {
     std::string words;
-    for (const Name& one : k_names) words += (words.empty() ? "{" : ", {") + std::string(one.text) + (one.takes_argument ? ":…}" : "}");
+    for (const Name& one : k_names)
+      words += (words.empty() ? "{" : ", {") + std::string(one.text) + (one.takes_argument ? ":…}" : "}");
     return fail(Errc::invalid_data, "unknown \"{" + std::string(inside.substr(0, 64)) + "}\"; known are: " + words);
   }
   Part part{known->kind, has_argument ? std::string(inside.substr(colon + 1)) : std::string(), {}};
-  if (has_argument && part.text.empty()) return fail(Errc::invalid_data, "{" + std::string(inside) + "} needs a name after the colon");
+  if (has_argument && part.text.empty())
+    return fail(Errc::invalid_data, "{" + std::string(inside) + "} needs a name after the colon");
   if (part.kind == Kind::json) part.path = split_path(part.text);
   return part;
 }
@@ -79,43 +82,77 @@ bool append(const Part& part, const Filling& filling, std::string& out) {
     return found.has_value();
   };
   switch (part.kind) {
-    case Kind::literal: out += part.text; return true;
-    case Kind::body: out += request.inbound().body; return true;
-    case Kind::method: out += request.inbound().method; return true;
-    case Kind::url: out += filling.url; return true;
-    case Kind::origin: out += request.origin(); return true;
-    case Kind::path: out += request.path(); return true;
-    case Kind::query: out += request.query(); return true;
-    case Kind::timestamp: out += filling.timestamp; return !filling.timestamp.empty();
-    case Kind::secret: out += filling.secret; return true;
-    case Kind::answer: out += filling.answer; return true;
-    case Kind::body_sha256: out += hex_encode(digest(Digest::sha256, request.inbound().body)); return true;
+    case Kind::literal:
+      out += part.text;
+      return true;
+    case Kind::body:
+      out += request.inbound().body;
+      return true;
+    case Kind::method:
+      out += request.inbound().method;
+      return true;
+    case Kind::url:
+      out += filling.url;
+      return true;
+    case Kind::origin:
+      out += request.origin();
+      return true;
+    case Kind::path:
+      out += request.path();
+      return true;
+    case Kind::query:
+      out += request.query();
+      return true;
+    case Kind::timestamp:
+      out += filling.timestamp;
+      return !filling.timestamp.empty();
+    case Kind::secret:
+      out += filling.secret;
+      return true;
+    case Kind::answer:
+      out += filling.answer;
+      return true;
+    case Kind::body_sha256:
+      out += hex_encode(digest(Digest::sha256, request.inbound().body));
+      return true;
     case Kind::form_sorted: {
       const auto* form = request.form_parameters();
       if (form != nullptr) out += sorted_form(*form);
       return form != nullptr;
     }
-    case Kind::query_sorted: out += sorted_query(request.query_parameters(), filling.omitted_query); return true;
-    case Kind::header: return append_found(request.header(part.text));
-    case Kind::query_parameter: return append_found(find_parameter(request.query_parameters(), part.text));
+    case Kind::query_sorted:
+      out += sorted_query(request.query_parameters(), filling.omitted_query);
+      return true;
+    case Kind::header:
+      return append_found(request.header(part.text));
+    case Kind::query_parameter:
+      return append_found(find_parameter(request.query_parameters(), part.text));
     case Kind::form_parameter: {
       const auto* form = request.form_parameters();
       return form != nullptr && append_found(find_parameter(*form, part.text));
     }
-    case Kind::json: return append_found(filling.json.at(part.path));
+    case Kind::json:
+      return append_found(filling.json.at(part.path));
   }
   return false;
 }
 
 std::string words_of(const Part& part) {
   switch (part.kind) {
-    case Kind::timestamp: return "the timestamp";
-    case Kind::form_sorted: return "a form (application/x-www-form-urlencoded) in the body";
-    case Kind::header: return "the header " + part.text;
-    case Kind::query_parameter: return "the query parameter " + part.text;
-    case Kind::form_parameter: return "the form field " + part.text;
-    case Kind::json: return "the JSON field " + part.text;
-    default: return "a part of what is signed";
+    case Kind::timestamp:
+      return "the timestamp";
+    case Kind::form_sorted:
+      return "a form (application/x-www-form-urlencoded) in the body";
+    case Kind::header:
+      return "the header " + part.text;
+    case Kind::query_parameter:
+      return "the query parameter " + part.text;
+    case Kind::form_parameter:
+      return "the form field " + part.text;
+    case Kind::json:
+      return "the JSON field " + part.text;
+    default:
+      return "a part of what is signed";
   }
 }
 
@@ -145,7 +182,8 @@ Result<Template> Template::parse(std::string_view text) {
       ++i;
     } else if (c == '{') {
       const std::size_t end = text.find('}', i);
-      if (end == std::string_view::npos) return fail(Errc::invalid_data, "a \"{\" without its \"}\" (a brace itself is written twice)");
+      if (end == std::string_view::npos)
+        return fail(Errc::invalid_data, "a \"{\" without its \"}\" (a brace itself is written twice)");
       TOMADA_TRY_ASSIGN(Part part, parse_part(text.substr(i + 1, end - i - 1)));
       flush();
       out.parts_.push_back(std::move(part));

@@ -12,8 +12,23 @@ namespace tomada::scheme {
 
 struct Part {
   enum class Kind {
-    literal, body, method, url, origin, path, query, timestamp, secret, body_sha256, form_sorted, query_sorted,
-    header, query_parameter, form_parameter, json, answer,
+    literal,
+    body,
+    method,
+    url,
+    origin,
+    path,
+    query,
+    timestamp,
+    secret,
+    body_sha256,
+    form_sorted,
+    query_sorted,
+    header,
+    query_parameter,
+    form_parameter,
+    json,
+    answer,
   };
   Kind kind{Kind::literal};
   std::string text;               // literal, or the argument
@@ -36,8 +51,8 @@ class Template {
 /// What a template is filled from, beside the request.
 struct Filling {
   RequestView& request;
-  JsonText json;                   // of the body, or of one event
-  std::string_view url;            // as signed
+  JsonText json;         // of the body, or of one event
+  std::string_view url;  // as signed
   std::string_view timestamp{};
   std::string_view secret{};
   std::string_view answer{};

@@ -23,9 +23,15 @@ struct Finding {
 class Attempt {
  public:
   Attempt(const SchemeRule& scheme, RequestView& request, const Secrets& secrets, const Options& options)
-      : scheme_(scheme), request_(request), secrets_(secrets), options_(options),
-        filling_{.request = request, .json = JsonText(request.inbound().body), .url = request.inbound().url,
-                 .omitted_query = scheme.signature.in == Place::In::query ? std::string_view(scheme.signature.name) : std::string_view()} {}
+      : scheme_(scheme),
+        request_(request),
+        secrets_(secrets),
+        options_(options),
+        filling_{.request = request,
+                 .json = JsonText(request.inbound().body),
+                 .url = request.inbound().url,
+                 .omitted_query = scheme.signature.in == Place::In::query ? std::string_view(scheme.signature.name)
+                                                                          : std::string_view()} {}
 
   Finding run() {
     for (const Condition& condition : scheme_.when)
@@ -37,7 +43,8 @@ class Attempt {
     const std::string wrong = match();
     if (!wrong.empty()) return {Stage::mismatch, wrong};
     if (scheme_.legacy && !options_.allow_legacy)
-      return {Stage::legacy, "the signature is right, but its scheme (" + scheme_.id + ") is a legacy one; the integration's allow_legacy would accept it"};
+      return {Stage::legacy, "the signature is right, but its scheme (" + scheme_.id +
+                                 ") is a legacy one; the integration's allow_legacy would accept it"};
     return {Stage::valid, {}};
   }
 
@@ -59,15 +66,18 @@ class Attempt {
       }
     }
     if (!keys_.empty()) return std::nullopt;
-    if (secrets_count == 0) return Finding{Stage::no_secret, "no secret is stored in credentials." + scheme_.secret.field};
-    return Finding{Stage::no_secret, "credentials." + scheme_.secret.field + " is not written as this scheme needs it" +
-                                         (scheme_.secret.prefix.empty() ? "" : ": it must begin with " + scheme_.secret.prefix)};
+    if (secrets_count == 0)
+      return Finding{Stage::no_secret, "no secret is stored in credentials." + scheme_.secret.field};
+    return Finding{Stage::no_secret,
+                   "credentials." + scheme_.secret.field + " is not written as this scheme needs it" +
+                       (scheme_.secret.prefix.empty() ? "" : ": it must begin with " + scheme_.secret.prefix)};
   }
 
   std::optional<Finding> check_body() const {
     const bool empty = request_.inbound().body.empty();
     if (scheme_.refuses_empty_body && empty) return Finding{Stage::bad_timestamp, "the body is empty"};
-    if (scheme_.takes_no_body && !empty) return Finding{Stage::bad_timestamp, "there is a body, which this scheme does not sign"};
+    if (scheme_.takes_no_body && !empty)
+      return Finding{Stage::bad_timestamp, "there is a body, which this scheme does not sign"};
     return std::nullopt;
   }
 
@@ -79,7 +89,8 @@ class Attempt {
     timestamp_ = entries.front();
     std::int64_t value = 0;
     const auto read = std::from_chars(timestamp_.data(), timestamp_.data() + timestamp_.size(), value);
-    if (timestamp_.size() > k_timestamp_digits_max || timestamp_.front() == '-' || read.ec != std::errc() || read.ptr != timestamp_.data() + timestamp_.size())
+    if (timestamp_.size() > k_timestamp_digits_max || timestamp_.front() == '-' || read.ec != std::errc() ||
+        read.ptr != timestamp_.data() + timestamp_.size())
       return Finding{Stage::bad_timestamp, "the timestamp in " + words_of(scheme_.timestamp) + " is not a number"};
     filling_.timestamp = timestamp_;
     const std::int64_t tolerance = tolerance_s();
@@ -87,8 +98,9 @@ class Attempt {
     // In the timestamp's own unit: half a second over is over.
     const std::int64_t age = now_s() * scheme_.timestamp_unit - value;
     if (std::abs(age) <= tolerance * scheme_.timestamp_unit) return std::nullopt;
-    return Finding{Stage::bad_timestamp, "the timestamp is " + std::to_string(std::abs(age) / scheme_.timestamp_unit) + " s " +
-                                             (age > 0 ? "old" : "in the future") + ", more than the tolerance of " + std::to_string(tolerance) + " s"};
+    return Finding{Stage::bad_timestamp, "the timestamp is " + std::to_string(std::abs(age) / scheme_.timestamp_unit) +
+                                             " s " + (age > 0 ? "old" : "in the future") +
+                                             ", more than the tolerance of " + std::to_string(tolerance) + " s"};
   }
 
   [[nodiscard]] std::int64_t now_s() const { return std::clamp(options_.now_s, -k_seconds_max, k_seconds_max); }
@@ -99,12 +111,16 @@ class Attempt {
   /// Empty: one signature is right with one key.
   std::string match() {
     switch (scheme_.algorithm) {
-      case Algorithm::token: return match_token();
-      case Algorithm::basic: return match_basic();
+      case Algorithm::token:
+        return match_token();
+      case Algorithm::basic:
+        return match_basic();
       case Algorithm::jwt_hmac:
       case Algorithm::jwt_es256:
-      case Algorithm::jwt_rs256: return match_jwt();
-      default: return match_signature();
+      case Algorithm::jwt_rs256:
+        return match_jwt();
+      default:
+        return match_signature();
     }
   }
 
@@ -141,13 +157,16 @@ class Attempt {
     std::vector<std::string> marks;
     for (const std::string& signature : signatures_)
       if (auto bytes = decode(encoding, signature)) marks.push_back(*std::move(bytes));
-    if (marks.empty()) return "the signature in " + words_of(scheme_.signature) + " is not valid " + (encoding == Encoding::hex ? "hex" : "base64");
+    if (marks.empty())
+      return "the signature in " + words_of(scheme_.signature) + " is not valid " +
+             (encoding == Encoding::hex ? "hex" : "base64");
     for (const std::string& url : urls_of(scheme_, request_.inbound().url)) {
       filling_.url = url;
       for (const std::string& key : keys_) {
         filling_.secret = key;
         text_.clear();
-        if (const auto missing = fill(scheme_.signed_text, filling_, Missing::refuse, text_)) return *missing + " is missing, and it is signed";
+        if (const auto missing = fill(scheme_.signed_text, filling_, Missing::refuse, text_))
+          return *missing + " is missing, and it is signed";
         if (any_right(key, marks)) return {};
       }
     }
@@ -156,18 +175,24 @@ class Attempt {
 
   bool any_right(const std::string& key, const std::vector<std::string>& marks) const {
     switch (scheme_.algorithm) {
-      case Algorithm::hmac: return contains(marks, hmac(scheme_.digest, key, text_));
-      case Algorithm::plain_digest: return contains(marks, digest(scheme_.digest, text_));
+      case Algorithm::hmac:
+        return contains(marks, hmac(scheme_.digest, key, text_));
+      case Algorithm::plain_digest:
+        return contains(marks, digest(scheme_.digest, text_));
       case Algorithm::ed25519:
-        return std::any_of(marks.begin(), marks.end(), [&](const std::string& mark) { return verify_ed25519(key, text_, mark); });
+        return std::any_of(marks.begin(), marks.end(),
+                           [&](const std::string& mark) { return verify_ed25519(key, text_, mark); });
       case Algorithm::ecdsa_p256:
-        return std::any_of(marks.begin(), marks.end(), [&](const std::string& mark) { return verify_ecdsa_p256(key, text_, mark); });
-      default: return false;
+        return std::any_of(marks.begin(), marks.end(),
+                           [&](const std::string& mark) { return verify_ecdsa_p256(key, text_, mark); });
+      default:
+        return false;
     }
   }
 
   static bool contains(const std::vector<std::string>& marks, const std::string& expected) {
-    return std::any_of(marks.begin(), marks.end(), [&](const std::string& mark) { return equal_in_constant_time(mark, expected); });
+    return std::any_of(marks.begin(), marks.end(),
+                       [&](const std::string& mark) { return equal_in_constant_time(mark, expected); });
   }
 
   const SchemeRule& scheme_;

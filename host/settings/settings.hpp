@@ -48,7 +48,7 @@ struct Settings {
   } webhooks;
 
   struct Store {
-    std::int64_t wal_bytes_max{64 * 1024 * 1024};
+    std::int64_t wal_bytes_max{256 * 1024 * 1024};
     std::int64_t readers_count{2};
   } store;
 

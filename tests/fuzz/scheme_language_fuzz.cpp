@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       continue;
     }
     const scheme::Headers headers{{"X-Signature", "v1=00,t=5"}, {"Content-Type", "application/x-www-form-urlencoded"}};
-    const scheme::Inbound inbound{.method = "POST", .url = "https://h.example:443/x?a=b", .headers = headers, .body = "a=1&b=%41"};
+    const scheme::Inbound inbound{
+        .method = "POST", .url = "https://h.example:443/x?a=b", .headers = headers, .body = "a=1&b=%41"};
     const scheme::Verdict verdict = (*compiled)->verify(inbound, {}, {.now_s = 5});
     if (verdict.valid) std::abort();  // no secret, no acceptance, whatever the manifest says
     (void)(*compiled)->handshake(inbound, {}, verdict);

@@ -1,5 +1,6 @@
 // What a stranger sends to a webhook's address: "METHOD URL", header lines, an empty line, the body. Signature lists,
-// Basic, JWT, forms, queries, arrays of events; through every scheme that is described somewhere. None is ever accepted.
+// Basic, JWT, forms, queries, arrays of events; through every scheme that is described somewhere. None is ever
+// accepted.
 #include "host/scheme/scheme.hpp"
 
 #include <nlohmann/json.hpp>
@@ -52,7 +53,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t colon = line.find(": ");
     if (colon != std::string_view::npos) headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
   }
-  const scheme::Inbound inbound{.method = start.substr(0, space), .url = start.substr(std::min(space + 1, start.size())), .headers = headers, .body = text};
+  const scheme::Inbound inbound{.method = start.substr(0, space),
+                                .url = start.substr(std::min(space + 1, start.size())),
+                                .headers = headers,
+                                .body = text};
   for (const auto& webhook : schemes) {
     scheme::Secrets secrets;
     for (const std::string& field : webhook->secret_fields()) secrets[field] = {k_secret};
@@ -62,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto events = webhook->events(inbound, verdict);
     if (events.has_error()) continue;
     for (const scheme::Event& event : *events)
-      if (event.event_id.empty() || event.event_id.size() > scheme::k_event_id_bytes_max || event.event_type.size() > scheme::k_event_type_bytes_max)
+      if (event.event_id.empty() || event.event_id.size() > scheme::k_event_id_bytes_max ||
+          event.event_type.size() > scheme::k_event_type_bytes_max)
         std::abort();
   }
   return 0;

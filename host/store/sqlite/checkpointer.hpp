@@ -12,7 +12,7 @@
 
 namespace tomada::store::sqlite {
 
-inline constexpr std::int64_t k_page_bytes = 8192;
+inline constexpr std::int64_t k_page_bytes = 4096;
 inline constexpr std::chrono::milliseconds k_checkpoint_idle{250};
 
 /* A thread with a connection of its own. It copies (PASSIVE) when no commit came for a while, or when the log grew by

@@ -104,7 +104,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
   sqlite3_busy_timeout(handle, options.busy_timeout_ms);
   // Checkpoints happen elsewhere; temp_store: a savepoint's old pages must not become a file in /var/tmp.
   connection->execute(
-      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;"
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;"
       "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA cache_size=-16384; PRAGMA trusted_schema=OFF;");
   if (options.access == Access::read) connection->execute("PRAGMA query_only=ON;");
   TOMADA_TRY(connection->take_result());

@@ -31,15 +31,26 @@ TEST(SchemeDocument, RefusesEachMistakeByItsPath) {
   EXPECT_EQ(with([](json& d) { d.erase("schemes"); }), "webhook.schemes: must name at least one scheme");
   EXPECT_EQ(with([](json& d) { d["schemes"][0].erase("id"); }), "webhook.schemes[0].id: missing");
   EXPECT_EQ(with([](json& d) { d["schemes"].push_back(d["schemes"][0]); }), "webhook.schemes[1].id: is there twice");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["algorithm"] = "md5"; }).substr(0, 49), "webhook.schemes[0].algorithm: must be one of: hma");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["algorithm"] = "md5"; }).substr(0, 49),
+            "webhook.schemes[0].algorithm: must be one of: hma");
   EXPECT_EQ(with([](json& d) { d["schemes"][0].erase("signature"); }), "webhook.schemes[0].signature: missing");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signature"]["query"] = "x"; }), "webhook.schemes[0].signature: must name one of header, query and json");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{bod}"; }).substr(0, 42), "webhook.schemes[0].signed: unknown \"{bod}\"");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{body"; }), "webhook.schemes[0].signed: a \"{\" without its \"}\" (a brace itself is written twice)");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{timestamp}.{body}"; }), "webhook.schemes[0].signed: has {timestamp}, but the scheme names no timestamp");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["when_config"] = {{"preset", json::object()}}; }), "webhook.schemes[0].when_config.preset: must be a value or a list of values");
-  EXPECT_EQ(with([](json& d) { d["schemes"][0]["tolerance_s"] = -1; }), "webhook.schemes[0].tolerance_s: must be a whole number from 0 to 86400");
-  EXPECT_EQ(with([](json& d) { d["handshakes"] = json::array({json::object({{"reply", json::object()}})}); }),
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signature"]["query"] = "x"; }),
+            "webhook.schemes[0].signature: must name one of header, query and json");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{bod}"; }).substr(0, 42),
+            "webhook.schemes[0].signed: unknown \"{bod}\"");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{body"; }),
+            "webhook.schemes[0].signed: a \"{\" without its \"}\" (a brace itself is written twice)");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["signed"] = "{timestamp}.{body}"; }),
+            "webhook.schemes[0].signed: has {timestamp}, but the scheme names no timestamp");
+  EXPECT_EQ(with([](json& d) {
+              d["schemes"][0]["when_config"] = {{"preset", json::object()}};
+            }),
+            "webhook.schemes[0].when_config.preset: must be a value or a list of values");
+  EXPECT_EQ(with([](json& d) { d["schemes"][0]["tolerance_s"] = -1; }),
+            "webhook.schemes[0].tolerance_s: must be a whole number from 0 to 86400");
+  EXPECT_EQ(with([](json& d) {
+              d["handshakes"] = json::array({json::object({{"reply", json::object()}})});
+            }),
             "webhook.handshakes[0]: must have a method or conditions: it would take every event");
 }
 
@@ -47,7 +58,8 @@ TEST(SchemeDocument, RefusesASignatureThatLeavesTheEventOut) {
   json document = simple();
   document["schemes"][0]["signed"] = "{method}";
   EXPECT_NE(refusal(document).find("else anybody could change the event"), std::string::npos);
-  document["schemes"][0] = {{"id", "x"}, {"algorithm", "sha256"}, {"signature", {{"header", "X"}}}, {"signed", "{body}"}};
+  document["schemes"][0] = {
+      {"id", "x"}, {"algorithm", "sha256"}, {"signature", {{"header", "X"}}}, {"signed", "{body}"}};
   EXPECT_EQ(refusal(document), "webhook.schemes[0].signed: a plain digest must contain {secret}");
 }
 
@@ -85,7 +97,8 @@ TEST(SchemeDocument, TakesValuesFromTheConfiguration) {
 TEST(SchemeDocument, ChoosesTheSchemesOfTheConfiguration) {
   json document = simple();
   document["schemes"][0]["when_config"] = {{"preset", json::array({"custom", nullptr})}};
-  document["schemes"].push_back(json::parse(R"({"id": "other", "when_config": {"preset": "other"}, "algorithm": "token", "signature": {"header": "X-Token"}})"));
+  document["schemes"].push_back(json::parse(
+      R"({"id": "other", "when_config": {"preset": "other"}, "algorithm": "token", "signature": {"header": "X-Token"}})"));
   const auto header_of = [&](const json& config) {
     const auto compiled = Webhook::compile(document, &config);
     return compiled.has_value() && !(*compiled)->secret_headers().empty() ? (*compiled)->secret_headers().front() : "";

@@ -24,13 +24,15 @@ constexpr const char* k_plain = R"({
 const Headers k_no_headers;
 const Verdict k_verdict{.valid = true, .scheme = "t"};
 
-Result<std::vector<Event>> events_of(const std::shared_ptr<const Webhook>& webhook, std::string_view body, std::string_view url = "https://h.example/x") {
+Result<std::vector<Event>> events_of(const std::shared_ptr<const Webhook>& webhook, std::string_view body,
+                                     std::string_view url = "https://h.example/x") {
   return webhook->events({.method = "POST", .url = url, .headers = k_no_headers, .body = body}, k_verdict);
 }
 
 TEST(SchemeEvents, TakeAnArrayApartWithEachElementsOwnText) {
   const auto webhook = compile(k_batch);
-  const std::string body = R"([ {"id": 7, "type":"a.b", "portal": 62515, "object":{"id":"x"}} , {"id":"8","type":null,"portal":true,"n":1.50} ])";
+  const std::string body =
+      R"([ {"id": 7, "type":"a.b", "portal": 62515, "object":{"id":"x"}} , {"id":"8","type":null,"portal":true,"n":1.50} ])";
   const auto events = events_of(webhook, body);
   ASSERT_TRUE(events.has_value()) << events.error().message;
   ASSERT_EQ(events->size(), 2u);
@@ -46,7 +48,8 @@ TEST(SchemeEvents, TakeAnArrayApartWithEachElementsOwnText) {
 
 TEST(SchemeEvents, RefuseABodyThatIsNoArrayOfEvents) {
   const auto webhook = compile(k_batch);
-  for (const char* body : {"", "{", R"({"a":1})", "[1,", "nonsense"}) EXPECT_TRUE(events_of(webhook, body).has_error()) << body;
+  for (const char* body : {"", "{", R"({"a":1})", "[1,", "nonsense"})
+    EXPECT_TRUE(events_of(webhook, body).has_error()) << body;
   std::string many = "[0";
   for (std::size_t i = 0; i < k_events_max; ++i) many += ",0";
   EXPECT_TRUE(events_of(webhook, many + "]").has_error());
@@ -78,7 +81,8 @@ TEST(SchemeHandshake, RefusesAWrongTokenAndAnswersTheRightOne) {
                     "token": {"value": "{query:token}", "field": "verify_token"}, "reply": {"json": {"challenge": "{query:challenge}"}}}]})");
   const std::string secret = "right";
   const auto shake = [&](std::string_view url, std::string_view method = "GET") {
-    return webhook->handshake({.method = method, .url = url, .headers = k_no_headers, .body = ""}, {{"verify_token", {secret}}}, Verdict{});
+    return webhook->handshake({.method = method, .url = url, .headers = k_no_headers, .body = ""},
+                              {{"verify_token", {secret}}}, Verdict{});
   };
   const auto good = shake("https://h/x?mode=subscribe&token=right&challenge=a%22b");
   ASSERT_TRUE(good.has_value() && *good);
@@ -102,19 +106,24 @@ TEST(SchemeHandshake, SignsNoTextThatCouldBeAnEvent) {
   const auto webhook = compile(k_answering);
   const std::string secret = "client";
   const auto answer_to = [&](const std::string& code) {
-    return webhook->handshake({.method = "GET", .url = "https://h/x?code=" + code, .headers = k_no_headers, .body = ""}, {{"client_secret", {secret}}}, Verdict{});
+    return webhook->handshake({.method = "GET", .url = "https://h/x?code=" + code, .headers = k_no_headers, .body = ""},
+                              {{"client_secret", {secret}}}, Verdict{});
   };
   const auto good = answer_to("890e4665-4dfe-4ab1-b689-ed553bceeed0");
   ASSERT_TRUE(good.has_value() && *good);
   EXPECT_EQ((*good)->body.size(), 64u);
   EXPECT_TRUE(answer_to("bm9uY2U%3D").has_value());
-  for (const std::string code : {"hmacsha256%3D%7B%22id%22%3A1%7D", "hmacsha256%3D", "%7B%22id%22%3A1%7D", "a%3Db", "%5B1%5D", "%3D"})
+  for (const std::string code :
+       {"hmacsha256%3D%7B%22id%22%3A1%7D", "hmacsha256%3D", "%7B%22id%22%3A1%7D", "a%3Db", "%5B1%5D", "%3D"})
     EXPECT_EQ(answer_to(code).error().code, Errc::forbidden) << code;
   EXPECT_EQ(answer_to(std::string(257, 'a')).error().code, Errc::forbidden);
 }
 
 TEST(SchemeHandshake, GivesNoAnswerWithoutASecret) {
-  const auto shaken = compile(k_answering)->handshake({.method = "GET", .url = "https://h/x?code=a", .headers = k_no_headers, .body = ""}, {}, Verdict{});
+  const auto shaken =
+      compile(k_answering)
+          ->handshake({.method = "GET", .url = "https://h/x?code=a", .headers = k_no_headers, .body = ""}, {},
+                      Verdict{});
   ASSERT_TRUE(shaken.has_error());
   EXPECT_EQ(shaken.error().message, "no secret is stored in credentials.client_secret");
 }

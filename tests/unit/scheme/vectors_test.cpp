@@ -29,7 +29,8 @@ json read(const fs::path& file) {
 /// The real plugin's manifest where there is one.
 json webhook_of(const std::string& provider) {
   if (provider == "stripe") return read(k_source / "plugins/stripe/manifest.json").at("webhook");
-  if (provider == "github" || provider.starts_with("standard-webhooks")) return read(k_source / "plugins/webhook/manifest.json").at("webhook");
+  if (provider == "github" || provider.starts_with("standard-webhooks"))
+    return read(k_source / "plugins/webhook/manifest.json").at("webhook");
   return read(k_vectors / "manifests" / (provider + ".json"));
 }
 
@@ -62,7 +63,8 @@ struct Case {
     for (const std::string& field : webhook->secret_fields()) secrets[field] = {secret};
     options.now_s = vector.data.at("now_unix");
     options.allow_legacy = true;
-    if (!vector.data.at("tolerance_s").is_null()) options.tolerance_s = vector.data.at("tolerance_s").get<std::int64_t>();
+    if (!vector.data.at("tolerance_s").is_null())
+      options.tolerance_s = vector.data.at("tolerance_s").get<std::int64_t>();
   }
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
@@ -80,7 +82,8 @@ struct Case {
   [[nodiscard]] bool signs_body() const {
     const std::string name = scheme();
     const auto names = {"token", "basic", "url-secret", "jwt"};
-    return std::none_of(names.begin(), names.end(), [&](const char* word) { return name.find(word) != std::string::npos; });
+    return std::none_of(names.begin(), names.end(),
+                        [&](const char* word) { return name.find(word) != std::string::npos; });
   }
 
   Vector vector;
@@ -111,8 +114,11 @@ class SchemeVectors : public testing::TestWithParam<std::string> {
 TEST_P(SchemeVectors, AreJudgedAsTheirMakersSay) {
   each([](Case& one) {
     const json& data = one.vector.data;
-    EXPECT_EQ(one.accepted(one.inbound()), data.at("expect") == "valid") << data.at("reason") << "; ours: " << one.verdict.scheme << ": " << one.verdict.reason;
-    if (!one.verdict.valid && !one.reply) { EXPECT_FALSE(one.verdict.reason.empty()); }
+    EXPECT_EQ(one.accepted(one.inbound()), data.at("expect") == "valid")
+        << data.at("reason") << "; ours: " << one.verdict.scheme << ": " << one.verdict.reason;
+    if (!one.verdict.valid && !one.reply) {
+      EXPECT_FALSE(one.verdict.reason.empty());
+    }
     if (!data.contains("expect_response_body") || data.at("expect") != "valid") return;
     ASSERT_TRUE(one.reply.has_value());
     EXPECT_EQ(one.reply->body, data.at("expect_response_body"));
@@ -133,7 +139,9 @@ TEST_P(SchemeVectors, OfLegacySchemesAreRefusedByDefault) {
   each([](Case& one) {
     one.options.allow_legacy = false;
     const bool legacy = one.scheme() == "hubspot-v1" || one.scheme() == "hubspot-v2";
-    if (legacy) { EXPECT_FALSE(one.verified()); }
+    if (legacy) {
+      EXPECT_FALSE(one.verified());
+    }
   });
 }
 
@@ -170,7 +178,9 @@ TEST_P(SchemeVectors, FailWithOneCharacterOfTheSignatureChanged) {
         }
         from = end + 1;
       }
-      if (changed > 0) { EXPECT_FALSE(one.verified()) << name << ": " << value; }
+      if (changed > 0) {
+        EXPECT_FALSE(one.verified()) << name << ": " << value;
+      }
     }
   });
 }
@@ -185,15 +195,17 @@ TEST_P(SchemeVectors, CanBeMadeByTheHostWhereTheSecretIsShared) {
     if (one.vector.data.at("expect") != "valid" || one.method != "POST") return;
     const std::string test_body = R"({"id":"evt_test","type":"tomada.test"})";
     const Headers none;
-    const Inbound bare{.method = "POST", .url = "https://hooks.example.com/webhooks/x", .headers = none, .body = test_body};
+    const Inbound bare{
+        .method = "POST", .url = "https://hooks.example.com/webhooks/x", .headers = none, .body = test_body};
     const auto made = one.webhook->sign(bare, one.secrets, one.options.now_s);
     if (made.has_error()) {
-      EXPECT_TRUE(made.error().code == Errc::unsupported || made.error().code == Errc::invalid_config) << made.error().message;
+      EXPECT_TRUE(made.error().code == Errc::unsupported || made.error().code == Errc::invalid_config)
+          << made.error().message;
       return;
     }
     const std::string signed_url = std::string(bare.url) + (made->query.empty() ? "" : "?" + made->query);
-    const Verdict judged =
-        one.webhook->verify({.method = "POST", .url = signed_url, .headers = made->headers, .body = test_body}, one.secrets, one.options);
+    const Verdict judged = one.webhook->verify(
+        {.method = "POST", .url = signed_url, .headers = made->headers, .body = test_body}, one.secrets, one.options);
     EXPECT_TRUE(judged.valid) << judged.scheme << ": " << judged.reason;
   });
 }

@@ -29,10 +29,14 @@ constexpr const char* k_timed = R"({
 std::string signature(std::string_view secret, std::int64_t time, std::string_view body) {
   return hex_encode(hmac(Digest::sha256, secret, std::to_string(time) + "." + std::string(body)));
 }
-std::string header(std::string_view secret, std::int64_t time) { return "t=" + std::to_string(time) + ",v1=" + signature(secret, time, "{}"); }
+std::string header(std::string_view secret, std::int64_t time) {
+  return "t=" + std::to_string(time) + ",v1=" + signature(secret, time, "{}");
+}
 
-std::string reason(const std::shared_ptr<const Webhook>& webhook, const Headers& headers, const Secrets& secrets, Options options = {.now_s = k_now_s}) {
-  const Verdict verdict = webhook->verify({.method = "POST", .url = k_url, .headers = headers, .body = "{}"}, secrets, options);
+std::string reason(const std::shared_ptr<const Webhook>& webhook, const Headers& headers, const Secrets& secrets,
+                   Options options = {.now_s = k_now_s}) {
+  const Verdict verdict =
+      webhook->verify({.method = "POST", .url = k_url, .headers = headers, .body = "{}"}, secrets, options);
   EXPECT_EQ(verdict.valid, verdict.reason.empty());
   return verdict.valid ? "valid" : verdict.reason;
 }
@@ -49,21 +53,29 @@ TEST(SchemeVerify, TellsAPersonWhy) {
   EXPECT_EQ(reason(webhook, good, {{"webhook_secret", {""}}}), "no secret is stored in credentials.webhook_secret");
   EXPECT_EQ(reason(webhook, good, {{"webhook_secret", {"two"}}}),
             "the signature does not match: the body was changed on its way, or the secret is another one");
-  EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s - 301)}}, k_secrets), "the timestamp is 301 s old, more than the tolerance of 300 s");
-  EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s + 301)}}, k_secrets), "the timestamp is 301 s in the future, more than the tolerance of 300 s");
+  EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s - 301)}}, k_secrets),
+            "the timestamp is 301 s old, more than the tolerance of 300 s");
+  EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s + 301)}}, k_secrets),
+            "the timestamp is 301 s in the future, more than the tolerance of 300 s");
   EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s - 300)}}, k_secrets), "valid");
   EXPECT_EQ(reason(webhook, {{"X-Signature", header("one", k_now_s + 300)}}, k_secrets), "valid");
-  EXPECT_EQ(reason(webhook, {{"X-Signature", "t=1,v0=" + signature("one", 1, "{}")}}, k_secrets), "the header X-Signature has no entry that begins with \"v1=\"");
+  EXPECT_EQ(reason(webhook, {{"X-Signature", "t=1,v0=" + signature("one", 1, "{}")}}, k_secrets),
+            "the header X-Signature has no entry that begins with \"v1=\"");
 }
 
 TEST(SchemeVerify, TakesOneOfSeveralSecretsAndSignatures) {
   const auto webhook = compile(k_timed);
   EXPECT_EQ(reason(webhook, {{"X-Signature", header("new", k_now_s)}}, {{"webhook_secret", {"old", "new"}}}), "valid");
   const std::string wrong(64, '0');
-  EXPECT_EQ(reason(webhook, {{"X-Signature", "t=" + std::to_string(k_now_s) + ",v1=" + wrong + ", v1=" + signature("one", k_now_s, "{}")}}, k_secrets), "valid");
+  EXPECT_EQ(reason(webhook,
+                   {{"X-Signature",
+                     "t=" + std::to_string(k_now_s) + ",v1=" + wrong + ", v1=" + signature("one", k_now_s, "{}")}},
+                   k_secrets),
+            "valid");
   std::string flood = "t=" + std::to_string(k_now_s);
   for (std::size_t i = 0; i < k_signatures_max; ++i) flood += ",v1=" + wrong;
-  EXPECT_NE(reason(webhook, {{"X-Signature", flood + ",v1=" + signature("one", k_now_s, "{}")}}, k_secrets), "valid") << "only so many are looked at";
+  EXPECT_NE(reason(webhook, {{"X-Signature", flood + ",v1=" + signature("one", k_now_s, "{}")}}, k_secrets), "valid")
+      << "only so many are looked at";
 }
 
 TEST(SchemeVerify, BearsEveryClockAndTimestamp) {
@@ -84,11 +96,13 @@ TEST(SchemeVerify, ADuplicatedHeaderIsNotAbsent) {
                  "signature": {"header": "X-Old"}, "signed": "{body}"}]})");
   const std::pair<std::string, std::string> old{"X-Old", hex_encode(hmac(Digest::sha1, "one", "{}"))};
   EXPECT_EQ(reason(webhook, {old}, k_secrets), "valid");
-  EXPECT_EQ(reason(webhook, {old, {"X-New", "00"}, {"X-New", "00"}}, k_secrets), "the header X-New is there more than once");
+  EXPECT_EQ(reason(webhook, {old, {"X-New", "00"}, {"X-New", "00"}}, k_secrets),
+            "the header X-New is there more than once");
 }
 
 TEST(SchemeVerify, ATokenMayNotAskForWhatIsNotKnown) {
-  const auto webhook = compile(R"({"schemes": [{"id": "j", "algorithm": "jwt-hs256", "signature": {"header": "X-Token"}}]})");
+  const auto webhook =
+      compile(R"({"schemes": [{"id": "j", "algorithm": "jwt-hs256", "signature": {"header": "X-Token"}}]})");
   const auto token = [](const json& head, const json& claims) {
     const auto part = [](const json& document) {
       std::string text = base64_encode(document.dump());
@@ -99,15 +113,19 @@ TEST(SchemeVerify, ATokenMayNotAskForWhatIsNotKnown) {
     return text + "." + mark;
   };
   const json claims{{"exp", k_now_s + 10}};
-  const auto judged = [&](const json& head, const json& given) { return reason(webhook, {{"X-Token", token(head, given)}}, k_secrets); };
+  const auto judged = [&](const json& head, const json& given) {
+    return reason(webhook, {{"X-Token", token(head, given)}}, k_secrets);
+  };
   EXPECT_EQ(judged({{"alg", "HS256"}}, claims), "valid");
-  EXPECT_EQ(judged({{"alg", "HS256"}, {"crit", json::array({"b64"})}}, claims), "the token wants extensions that are not known here (crit)");
+  EXPECT_EQ(judged({{"alg", "HS256"}, {"crit", json::array({"b64"})}}, claims),
+            "the token wants extensions that are not known here (crit)");
   EXPECT_EQ(judged({{"alg", "none"}}, claims), "the token's algorithm is not HS256");
   EXPECT_EQ(judged({{"alg", "HS512"}}, claims), "the token's algorithm is not HS256");
   EXPECT_EQ(judged({{"alg", "HS256"}}, json::object()), "the token never expires (no exp)");
   EXPECT_EQ(judged({{"alg", "HS256"}}, {{"exp", "tomorrow"}}), "the token has expired");
   EXPECT_EQ(judged({{"alg", "HS256"}}, {{"exp", k_now_s}}), "the token has expired");
-  EXPECT_EQ(judged({{"alg", "HS256"}}, {{"exp", k_now_s + 10}, {"nbf", k_now_s + 1}}), "the token is not valid yet (nbf)");
+  EXPECT_EQ(judged({{"alg", "HS256"}}, {{"exp", k_now_s + 10}, {"nbf", k_now_s + 1}}),
+            "the token is not valid yet (nbf)");
 }
 
 }  // namespace
