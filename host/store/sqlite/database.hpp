@@ -15,23 +15,23 @@ class Database {
   /// Durable when it returns without an error; an error of any kind means that nothing was written.
   template <class F>
   std::invoke_result_t<F&, Connection&> write(runtime::Task& task, F fn) {
-    return submit(task, fn, writer_, false);
+    return submit(task, fn, writer_, {});
   }
   /// The same without a savepoint, which costs more than the rows of a small write: for an `fn` that returns its own
   /// errors before its first change. Should a statement fail after that, the whole group is undone and UNAVAILABLE.
   template <class F>
   std::invoke_result_t<F&, Connection&> write_whole(runtime::Task& task, F fn) {
-    return submit(task, fn, writer_, true);
+    return submit(task, fn, writer_, {.is_whole = true});
   }
   template <class F>
   std::invoke_result_t<F&, Connection&> read(runtime::Task& task, F fn) {
-    return submit(task, fn, readers_, false);
+    return submit(task, fn, readers_, {});
   }
 
  private:
   template <class F, class Queue>
-  static std::invoke_result_t<F&, Connection&> submit(runtime::Task& task, F& fn, Queue& queue, bool is_whole) {
-    Call<F> call(task, fn, is_whole);
+  static std::invoke_result_t<F&, Connection&> submit(runtime::Task& task, F& fn, Queue& queue, Terms terms) {
+    Call<Connection, Terms, F> call(task, fn, terms);
     if (!queue.try_push(call)) return fail(Errc::unavailable, "too much work waits for the database; try again");
     return call.wait();
   }

@@ -3,7 +3,6 @@
 
 #include "host/store/sqlite/connection.hpp"
 #include "host/store/sqlite/work.hpp"
-#include "host/store/sqlite/work_queue.hpp"
 
 #include <memory>
 #include <thread>
@@ -23,7 +22,7 @@ class Readers {
   void work(Connection& connection);
 
   std::vector<std::unique_ptr<Connection>> connections_;
-  WorkQueue queue_;
+  WorkQueue<Work> queue_;
   std::vector<std::thread> threads_;
 };
 

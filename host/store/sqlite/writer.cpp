@@ -31,26 +31,12 @@ void Writer::work() {
   while (queue_.take(taken, k_group_writes_max)) {
     for (std::size_t done = 0; done < taken.size();) {
       const std::size_t next = run_group(taken, done);
-      complete(std::span(taken).subspan(done, next - done));
+      wake_all<Work>(std::span(taken).subspan(done, next - done));
       done = next;
       checkpointer_.committed(wal_pages_);
       checkpointer_.bound_log(*connection_, wal_pages_);
     }
   }
-}
-
-/// One message for each loop, not one for each task: waking a thread costs more than most writes of a group.
-void Writer::complete(std::span<Work* const> works) {
-  std::vector<std::pair<runtime::Loop*, std::vector<Work*>>> by_loop;
-  for (Work* work : works) {
-    auto place = std::find_if(by_loop.begin(), by_loop.end(), [&](const auto& one) { return one.first == &work->loop(); });
-    if (place == by_loop.end()) place = by_loop.insert(place, {&work->loop(), {}});
-    place->second.push_back(work);
-  }
-  for (auto& [loop, ended] : by_loop)
-    loop->post([ended = std::move(ended)] {
-      for (Work* work : ended) work->wake();
-    });
 }
 
 /// Runs and commits writes from `first` on; returns the index of the first one that is left for the next group.
@@ -87,7 +73,7 @@ std::size_t Writer::run_group(const std::vector<Work*>& group, std::size_t first
   return end;
 }
 
-bool Writer::run_one(Work& work) { return work.is_whole() ? run_whole(work) : run_in_savepoint(work); }
+bool Writer::run_one(Work& work) { return work.terms().is_whole ? run_whole(work) : run_in_savepoint(work); }
 
 bool Writer::run_whole(Work& work) {
   const std::int64_t changes_before = connection_->changes_total();

@@ -4,7 +4,6 @@
 #include "host/store/sqlite/checkpointer.hpp"
 #include "host/store/sqlite/connection.hpp"
 #include "host/store/sqlite/work.hpp"
-#include "host/store/sqlite/work_queue.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -20,7 +19,7 @@ inline constexpr std::size_t k_group_writes_max = 1024;
 inline constexpr std::int64_t k_group_rows_max = 50'000;
 
 /* Each write runs in its own savepoint, so one that fails undoes itself and nothing else; those that cannot fail half
- * way (Work::is_whole) go without. When the commit fails, or SQLite gives the whole transaction up (disk full), every
+ * way (Terms::is_whole) go without. When the commit fails, or SQLite gives the whole transaction up (disk full), every
  * write of the group fails with UNAVAILABLE. */
 class Writer {
  public:
@@ -32,7 +31,6 @@ class Writer {
 
  private:
   void work();
-  void complete(std::span<Work* const> works);
   std::size_t run_group(const std::vector<Work*>& group, std::size_t first);
   bool run_one(Work& work);
   bool run_whole(Work& work);
@@ -40,7 +38,7 @@ class Writer {
 
   Checkpointer& checkpointer_;
   std::unique_ptr<Connection> connection_;
-  WorkQueue queue_;
+  WorkQueue<Work> queue_;
   std::int64_t wal_pages_{0};
   std::atomic<std::uint64_t> groups_count_{0};
   std::thread thread_;
