@@ -10,6 +10,8 @@
 #include "host/store/values.hpp"
 #include "host/store/webhooks.hpp"
 
+#include <functional>
+
 namespace tomada::store {
 
 /* Rules for all parts:
@@ -33,6 +35,10 @@ class Store {
 
   /// One cheap round trip; for /health.
   virtual Result<void> ping(runtime::Task& task) = 0;
+
+  /// Where other hosts may share the store: `fn` runs, on a thread of the store, whenever one of them may have made a job
+  /// due. An empty one ends that. A store of this process alone never calls it.
+  virtual void watch_jobs(std::function<void()> fn) { (void)fn; }
 };
 
 }  // namespace tomada::store

@@ -1,0 +1,22 @@
+// The parts of the store, each made from what it needs.
+#pragma once
+
+#include "host/store/postgres/database.hpp"
+#include "host/store/store.hpp"
+
+#include <memory>
+
+namespace tomada::store::postgres {
+
+class Intake;
+
+std::unique_ptr<Tenants> make_tenants(Database& database);
+std::unique_ptr<Integrations> make_integrations(Database& database);
+std::unique_ptr<Apps> make_apps(Database& database);
+std::unique_ptr<Records> make_records(Database& database);
+std::unique_ptr<Syncs> make_syncs(Database& database);
+std::unique_ptr<Jobs> make_jobs(Database& database);
+std::unique_ptr<Values> make_values(Database& database);
+std::unique_ptr<Webhooks> make_webhooks(Database& database, Intake& intake);
+
+}  // namespace tomada::store::postgres
