@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -94,9 +95,22 @@ store::NewWebhook make_event(const store::Integration& integration, std::size_t 
   return event;
 }
 
+/// Seconds of processor time that the store's writer thread had so far.
+double writer_seconds() {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(thread.path() / "comm"), name);
+    double nanoseconds = 0;
+    if (name == "store-writer") std::ifstream(thread.path() / "schedstat") >> nanoseconds;
+    if (nanoseconds > 0) return nanoseconds * 1e-9;
+  }
+  give_up("the store has no writer thread");
+}
+
 struct Accepted {
   double seconds{};
   double group{};  // events in a commit
+  double writer_seconds{};
 };
 
 Accepted accept_all(const std::filesystem::path& file, std::size_t count, std::size_t tasks_count) {
@@ -119,7 +133,9 @@ Accepted accept_all(const std::filesystem::path& file, std::size_t count, std::s
   loop.run_until([&] { return ended == tasks_count; });
   const double took = seconds_since(started);
   const auto groups_count = dynamic_cast<store::sqlite::SqliteStore&>(*store).groups_count();
-  return {.seconds = took, .group = static_cast<double>(count) / static_cast<double>(groups_count)};
+  return {.seconds = took,
+          .group = static_cast<double>(count) / static_cast<double>(groups_count),
+          .writer_seconds = writer_seconds()};
 }
 
 int measure(const std::filesystem::path& folder, std::size_t count, std::size_t tasks_count) {
@@ -130,6 +146,7 @@ int measure(const std::filesystem::path& folder, std::size_t count, std::size_t 
                             {"tasks", tasks_count},
                             {"events_per_second", events / ours.seconds},
                             {"events_per_commit", ours.group},
+                            {"writer_us_per_event", ours.writer_seconds * 1e6 / events},
                             {"bare_rows_per_second", events / bare},
                             {"ratio", bare / ours.seconds}};
   std::printf("%s\n", line.dump().c_str());

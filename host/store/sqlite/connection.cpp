@@ -1,6 +1,9 @@
 #include "host/store/sqlite/connection.hpp"
 
 #include "host/base/assert.hpp"
+#include "host/store/sqlite/wal_vfs.hpp"
+
+#include <utility>
 
 namespace tomada::store::sqlite {
 namespace {
@@ -94,7 +97,7 @@ std::string_view Statement::view(int column) const {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& file, Options options) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code = sqlite3_open_v2(file.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, wal_vfs());
   if (code != SQLITE_OK) {
     Error error = to_error(code, handle == nullptr ? nullptr : sqlite3_errmsg(handle));
     sqlite3_close(handle);
@@ -102,7 +105,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path
   }
   std::unique_ptr<Connection> connection(new Connection(handle));
   sqlite3_busy_timeout(handle, options.busy_timeout_ms);
-  // Checkpoints happen elsewhere; temp_store: a savepoint's old pages must not become a file in /var/tmp.
+  prepare_for_wal_vfs(handle);
+  // FULL: wal_vfs.hpp asks for it too. Checkpoints happen elsewhere; temp_store: a savepoint's old pages must not become a file in /var/tmp.
   connection->execute(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=0;"
       "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA cache_size=-16384; PRAGMA trusted_schema=OFF;");
@@ -139,6 +143,19 @@ std::optional<Error> Connection::take_error() { return std::exchange(error_, std
 Result<void> Connection::take_result() {
   if (auto error = take_error()) return std::move(*error);
   return {};
+}
+
+void Connection::share(Shared& shared) {
+  TOMADA_ASSERT(shared_ == nullptr || shared_ == &shared);
+  shared_ = &shared;
+}
+
+void Connection::before_commit() {
+  if (shared_ != nullptr && !has_error()) shared_->before_commit(*this);
+}
+
+void Connection::ended(bool committed) {
+  if (Shared* shared = std::exchange(shared_, nullptr)) shared->ended(committed);
 }
 
 void Connection::keep_error(int code) {

@@ -87,6 +87,18 @@ class Statement {
   sqlite3_stmt* statement_;
 };
 
+/// What several pieces of work in one transaction share: found or added up once for all of them.
+class Shared {
+ public:
+  /// The transaction's last statements.
+  virtual void before_commit(Connection& connection) = 0;
+  /// Committed or not, it is over.
+  virtual void ended(bool committed) = 0;
+
+ protected:
+  ~Shared() = default;
+};
+
 /* Used by one thread at a time.
  * Failures are sticky: the first one stays, everything after it does nothing, and whoever runs the unit of work takes
  * it at the end (take_error) and rolls back. So the queries read as straight lines, without exceptions, and a value
@@ -116,6 +128,11 @@ class Connection {
   [[nodiscard]] bool has_error() const { return error_.has_value(); }
   [[nodiscard]] std::optional<Error> take_error();
   [[nodiscard]] Result<void> take_result();
+  /// For this transaction: `shared` is told before it is committed and when it is over. One for each connection.
+  void share(Shared& shared);
+  /// By who runs the transactions.
+  void before_commit();
+  void ended(bool committed);
   /// False also after SQLite rolled everything back by itself (disk full, I/O error).
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   [[nodiscard]] std::int64_t changes_total() const { return sqlite3_total_changes64(handle_); }
@@ -129,6 +146,7 @@ class Connection {
   sqlite3* handle_;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
   std::optional<Error> error_;
+  Shared* shared_{nullptr};
 };
 
 }  // namespace tomada::store::sqlite

@@ -12,28 +12,10 @@
 namespace tomada::store::sqlite {
 namespace {
 
+constexpr std::size_t k_known_max = 32;  // more than that are looked up again
+
 bool is_open(const NewWebhook& event) {
   return event.processing_status == "pending" || event.processing_status == "processing";
-}
-
-/// Where an event of this call goes; `due_at_ms` collects what its job must be in time for.
-struct Destination {
-  WebhookTarget target;
-  std::optional<std::int64_t> due_at_ms;
-  std::int64_t now_ms{};
-};
-
-/// A call has few destinations, mostly one.
-Result<std::size_t> find_destination(Connection& connection, std::vector<Destination>& known, const NewWebhook& event) {
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    const WebhookTarget& target = known[i].target;
-    if (target.config_id == event.config_id && target.tenant_id == event.tenant_id &&
-        (!event.config_id.empty() || target.app_id == event.app_id))
-      return i;
-  }
-  TOMADA_TRY_ASSIGN(auto target, find_webhook_target(connection, event.tenant_id, event.config_id, event.app_id));
-  known.push_back({.target = target, .due_at_ms = {}, .now_ms = event.received_at_ms});
-  return known.size() - 1;
 }
 
 /// Returns the id that it got: the one it has, or the next free one should another process have made the same.
@@ -100,36 +82,60 @@ WebhookKey webhook_key(const NewWebhook& event) {
   return key;
 }
 
-Result<Acceptance> accept_webhooks(Connection& connection, std::span<const NewWebhook> events,
-                                   std::span<const WebhookKey> keys) {
+Result<std::size_t> WebhookIntake::find_known(Connection& connection, const NewWebhook& event) {
+  for (std::size_t i = 0; i < known_.size(); ++i) {
+    const Known& known = known_[i];
+    if (known.config_id == event.config_id && known.tenant_id == event.tenant_id &&
+        (!event.config_id.empty() || known.app_id == event.app_id))
+      return i;
+  }
+  TOMADA_TRY_ASSIGN(auto target, find_webhook_target(connection, event.tenant_id, event.config_id, event.app_id));
+  known_.push_back({event.tenant_id, event.config_id, event.app_id, target});
+  return known_.size() - 1;
+}
+
+Result<Acceptance> WebhookIntake::accept(Connection& connection, std::span<const NewWebhook> events,
+                                         std::span<const WebhookKey> keys) {
   TOMADA_ASSERT(events.size() == keys.size());
-  std::vector<Destination> destinations;
-  std::vector<std::size_t> places;
-  places.reserve(events.size());
+  connection.share(*this);
+  // Another write may have changed an integration or its job.
+  if (connection.changes_total() != changes_seen_ || known_.size() > k_known_max) known_.clear();
+  places_.clear();
   for (const NewWebhook& event : events) {
-    TOMADA_TRY_ASSIGN(const auto place, find_destination(connection, destinations, event));
-    places.push_back(place);
+    auto place = find_known(connection, event);
+    if (place.has_error()) {
+      known_.clear();
+      return std::move(place).error();
+    }
+    places_.push_back(*place);
   }
 
   Acceptance acceptance;
   acceptance.events.reserve(events.size());
-  std::int64_t bytes = 0;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const NewWebhook& event = events[i];
-    Destination& destination = destinations[places[i]];
-    const AcceptedWebhook accepted = accept_one(connection, event, keys[i], destination.target.config_no);
+    WebhookTarget& target = known_[places_[i]].target;
+    const AcceptedWebhook accepted = accept_one(connection, event, keys[i], target.config_no);
     acceptance.events.push_back(accepted);
     if (accepted.duplicate) continue;
-    bytes += payload_bytes(event);
-    if (is_open(event) && destination.target.config_no != k_no_config)
-      destination.due_at_ms = std::min(destination.due_at_ms.value_or(event.next_processing_at_ms), event.next_processing_at_ms);
+    payload_bytes_ += payload_bytes(event);
+    if (!is_open(event) || target.config_no == k_no_config) continue;
+    target.tenant_id = event.tenant_id;
+    target.config_id = event.config_id;
+    if (!require_webhook_job(connection, target, event.next_processing_at_ms, event.received_at_ms)) continue;
+    acceptance.wakes_job = true;
+    if (auto changed = find_webhook_target(connection, event.tenant_id, event.config_id, event.app_id); changed.has_value())
+      target = *changed;
   }
-  add_payload_bytes(connection, bytes);
-  for (const Destination& destination : destinations)
-    if (destination.due_at_ms &&
-        require_webhook_job(connection, destination.target, *destination.due_at_ms, destination.now_ms))
-      acceptance.wakes_job = true;
+  changes_seen_ = connection.changes_total();
   return acceptance;
+}
+
+void WebhookIntake::before_commit(Connection& connection) { add_payload_bytes(connection, payload_bytes_); }
+
+void WebhookIntake::ended(bool) {
+  payload_bytes_ = 0;
+  known_.clear();
 }
 
 Result<void> reject_webhook(Connection& connection, const NewWebhook& event, std::size_t keep_max) {

@@ -50,7 +50,7 @@ class SqliteWebhooks final : public Webhooks {
     std::vector<WebhookKey> keys;
     keys.reserve(events.size());
     for (const NewWebhook& event : events) keys.push_back(webhook_key(event));
-    return database_.write_whole(task, [&](Connection& connection) { return accept_webhooks(connection, events, keys); });
+    return database_.write_whole(task, [&](Connection& connection) { return intake_.accept(connection, events, keys); });
   }
 
   Result<void> reject(runtime::Task& task, const NewWebhook& event, std::size_t keep_max) override {
@@ -176,6 +176,7 @@ class SqliteWebhooks final : public Webhooks {
 
  private:
   Database& database_;
+  WebhookIntake intake_;  // used by the writer's thread alone
   std::mutex keys_seen_mutex_;
   std::string keys_seen_;  // where the look for old keys goes on; a restart begins anew
 };

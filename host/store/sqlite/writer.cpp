@@ -56,6 +56,7 @@ std::size_t Writer::run_group(const std::vector<Work*>& group, std::size_t first
     } while (!error && end < group.size() && connection.changes_total() - changes_before < k_group_rows_max);
     if (!error) {
       // Nothing succeeded: there is nothing to make durable.
+      if (succeeded > 0) connection.before_commit();
       succeeded > 0 ? connection.run("COMMIT") : connection.run("ROLLBACK");
       error = connection.take_error();
     }
@@ -63,12 +64,13 @@ std::size_t Writer::run_group(const std::vector<Work*>& group, std::size_t first
     end = group.size();
   }
   groups_count_.fetch_add(1, std::memory_order_relaxed);
-  if (!error) return end;
-
-  if (connection.in_transaction()) {
+  if (error && connection.in_transaction()) {
     connection.run("ROLLBACK");
     (void)connection.take_error();
   }
+  connection.ended(!error && succeeded > 0);
+  if (!error) return end;
+
   for (std::size_t i = first; i < end; ++i) group[i]->fail_with(*error);
   return end;
 }
