@@ -1,5 +1,6 @@
 #include "host/store/sqlite/page_commit.hpp"
 
+#include "host/store/record_rules.hpp"
 #include "host/store/sqlite/lookups.hpp"
 
 namespace tomada::store::sqlite {
@@ -107,17 +108,15 @@ void PageCommit::apply(const RecordChange& change) {
   const std::int64_t generation = find_.integer(1);
   const bool was_deleted = find_.integer(2) != 0;
   const std::int64_t updated_at_ms = find_.integer(3);
-  const bool both_known = updated_at_ms != 0 && change.updated_at_ms != 0;
-  const bool is_older = both_known && change.updated_at_ms < updated_at_ms;
-  const bool is_equal = change.deleted ? was_deleted : !was_deleted && find_.view(4) == change.data_json;
+  const KnownRecord known{.deleted = was_deleted, .updated_at_ms = updated_at_ms, .data_json = find_.view(4)};
+  const Effect effect = judge(change, known);
   find_.reset();  // an open reader of the same trees would make each write below more costly
 
-  if (is_older || is_equal) {
+  if (effect == Effect::none || effect == Effect::confirmed) {
     ++outcome_.unchanged_count;
     if (entity.marks_seen && generation != entity.generation)
       mark_seen_.run(entity.generation, entity.entity_no, change.external_id);
-    // The same content, confirmed at a later time: what is older than that must not replace it any more.
-    if (is_equal && change.updated_at_ms > updated_at_ms)
+    if (effect == Effect::confirmed)
       connection_.run("UPDATE records SET updated_at_ms = ?1 WHERE sequence = ?2", change.updated_at_ms, sequence);
     return;
   }
@@ -127,9 +126,8 @@ void PageCommit::apply(const RecordChange& change) {
     ++outcome_.deleted_count;
     --entity.live_change;
   } else {
-    // Unknown does not replace a known time, so that an older change stays recognisable.
-    change_record_.run(last_sequence_, change.data_json, change.updated_at_ms != 0 ? change.updated_at_ms : updated_at_ms,
-                       page_.source, page_.plugin_version, sequence);
+    change_record_.run(last_sequence_, change.data_json, next_time_ms(change, known), page_.source,
+                       page_.plugin_version, sequence);
     ++outcome_.changed_count;
     if (was_deleted) ++entity.live_change;
   }

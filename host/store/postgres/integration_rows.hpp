@@ -1,0 +1,20 @@
+// Rows of api_configurations as the parts of the store read them.
+#pragma once
+
+#include "host/store/integrations.hpp"
+#include "host/store/postgres/connection.hpp"
+
+#include <vector>
+
+#define TOMADA_INTEGRATION_COLUMNS                                                                             \
+  "config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled, "      \
+  "health_status, connection_status, integrations.ms(last_sync_at), integrations.ms(created_at), "            \
+  "integrations.ms(updated_at), version, app_id, account_id, allow_legacy"
+
+namespace tomada::store::postgres {
+
+/// Of a query for TOMADA_INTEGRATION_COLUMNS.
+Integration read_integration(const Row& row);
+std::vector<Integration> read_integrations(const Rows& rows);
+
+}  // namespace tomada::store::postgres
