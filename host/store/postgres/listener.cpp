@@ -1,6 +1,7 @@
 #include "host/store/postgres/listener.hpp"
 
 #include "host/base/assert.hpp"
+#include "host/store/postgres/occupancy.hpp"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace tomada::store::postgres {
@@ -24,10 +26,19 @@ constexpr int k_check_ms = 10'000;
 // libpq itself: libpqxx hands notifications over only between transactions, and only through a receiver object.
 using Handle = std::unique_ptr<PGconn, decltype(&PQfinish)>;
 
+using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
 bool execute(PGconn* connection, const char* script) {
-  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection, script), &PQclear);
+  const Answer result(PQexec(connection, script), &PQclear);
   const ExecStatusType status = PQresultStatus(result.get());
   return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/// The host's part of the lock that keeps copies away. False also while one runs.
+bool lock(PGconn* connection) {
+  const Answer result(PQexec(connection, shared_lock_statement().c_str()), &PQclear);
+  return PQresultStatus(result.get()) == PGRES_TUPLES_OK && PQntuples(result.get()) == 1 &&
+         std::string_view(PQgetvalue(result.get(), 0, 0)) == "t";
 }
 
 /// Notifications that came so far.
@@ -41,7 +52,10 @@ bool take_notifications(PGconn* connection) {
 }  // namespace
 
 Listener::Listener(const Address& address)
-    : address_(address), stop_descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { work(); }) {
+    : address_(address),
+      stop_descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      first_(connect()),
+      thread_([this] { work(); }) {
   TOMADA_ASSERT(stop_descriptor_ >= 0);
   pthread_setname_np(thread_.native_handle(), "store-listener");
 }
@@ -71,11 +85,20 @@ bool Listener::wait(int socket, int timeout_ms) {
   return (polled[0].revents & POLLIN) == 0;
 }
 
+pg_conn* Listener::connect() {
+  Handle connection(PQconnectdb(address_.connection_text.c_str()), &PQfinish);
+  const bool ready = PQstatus(connection.get()) == CONNECTION_OK && lock(connection.get()) && execute(connection.get(), k_listen);
+  return ready ? connection.release() : nullptr;
+}
+
 void Listener::work() {
-  do {
-    const Handle connection(PQconnectdb(address_.connection_text.c_str()), &PQfinish);
-    if (PQstatus(connection.get()) == CONNECTION_OK && execute(connection.get(), k_listen)) listen(*connection);
-  } while (wait(-1, k_reconnect_ms));
+  Handle connection(std::exchange(first_, nullptr), &PQfinish);
+  while (true) {
+    if (connection != nullptr) listen(*connection);
+    connection.reset();
+    if (!wait(-1, k_reconnect_ms)) return;
+    connection.reset(connect());
+  }
 }
 
 /// Until the connection ends or the store does.

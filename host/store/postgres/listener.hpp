@@ -1,4 +1,5 @@
-// Hears from other hosts on the same database that a job became due (LISTEN tomada_jobs).
+// Hears from other hosts on the same database that a job became due (LISTEN tomada_jobs). Its connection also says that a
+// host is here (occupancy.hpp), again after each reconnect.
 #pragma once
 
 #include "host/store/postgres/address.hpp"
@@ -13,6 +14,7 @@ namespace tomada::store::postgres {
 
 class Listener {
  public:
+  /// Connects before it returns, if the server is there.
   explicit Listener(const Address& address);
   ~Listener();
   Listener(const Listener&) = delete;
@@ -23,6 +25,7 @@ class Listener {
   void set(std::function<void()> fn);
 
  private:
+  pg_conn* connect();  // nullptr: not now
   void work();
   void listen(pg_conn& connection);
   void tell();
@@ -32,6 +35,7 @@ class Listener {
   int stop_descriptor_;
   std::mutex mutex_;
   std::function<void()> fn_;
+  pg_conn* first_;  // the thread takes it over
   std::thread thread_;
 };
 

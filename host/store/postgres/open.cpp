@@ -1,5 +1,6 @@
 #include "host/store/postgres/open.hpp"
 
+#include "host/store/postgres/occupancy.hpp"
 #include "host/store/postgres/postgres_store.hpp"
 #include "host/store/postgres/schema.hpp"
 
@@ -52,12 +53,11 @@ Result<void> PostgresStore::ping(runtime::Task& task) {
 
 Result<std::unique_ptr<Store>> open(const Options& options) {
   TOMADA_TRY_ASSIGN(auto address, parse_address(options.url));
-  {
-    // Migrations may rewrite tables: they take the time they need.
-    TOMADA_TRY_ASSIGN(const auto connection, Connection::open(address, {.statement_timeout = std::chrono::milliseconds(0)}));
-    auto migrated = migrate(*connection);
-    if (migrated.has_error()) return std::move(migrated).error().within(address.shown);
-  }
+  // Migrations may rewrite tables: they take the time they need. The connection stays until the listener has its own.
+  TOMADA_TRY_ASSIGN(const auto connection, Connection::open(address, {.statement_timeout = std::chrono::milliseconds(0)}));
+  auto prepared = migrate(*connection);
+  if (prepared.has_value()) prepared = enter_as_host(*connection, address.shown);
+  if (prepared.has_error()) return std::move(prepared).error().within(address.shown);
   return std::unique_ptr<Store>(std::make_unique<PostgresStore>(std::move(address), options));
 }
 
