@@ -94,7 +94,8 @@ Session::End Session::attempt(const Terms& terms, const std::function<bool(Conne
   }
   (void)connection.execute("ROLLBACK");
   if (connection.take_error()) connection_.reset();
-  if (!error_) error_ = fail(Errc::internal, "database: the transaction failed without an error");
+  // A body that gave up has taken the error for itself.
+  if (!error_ && commits) error_ = fail(Errc::internal, "database: the transaction failed without an error");
   return trouble == Trouble::contention ? End::again : End::failed;
 }
 
