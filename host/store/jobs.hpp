@@ -55,7 +55,7 @@ class Jobs {
   virtual Result<void> extend(runtime::Task& task, const Job& job, std::int64_t until_ms) = 0;
   /// CONFLICT: the lease was lost; nothing changes.
   virtual Result<void> finish(runtime::Task& task, const Job& job, const JobOutcome& outcome) = 0;
-  /// Ends every lease at once: only for a host that has this store to itself, at start. Returns how many.
+  /// Ends every lease, at start; returns how many. A store that hosts may share ends none (0): there leases end by time.
   virtual Result<std::int64_t> release_all(runtime::Task& task, std::int64_t now_ms) = 0;
   /// When the next waiting job is due, or the next lease ends.
   virtual Result<std::optional<std::int64_t>> next_due_ms(runtime::Task& task) = 0;

@@ -165,7 +165,8 @@ TEST_P(JobsTest, OneIntegrationRunsOneJobAtATime) {
   EXPECT_EQ(lease(k_now_ms).size(), 1u);
 }
 
-TEST_P(JobsTest, ReleaseAllEndsEveryLease) {
+TEST_P(JobsTest, ReleaseAllEndsEveryLeaseOfAStoreThatNobodyShares) {
+  if (GetParam().name == "postgres") GTEST_SKIP() << "other hosts' leases are in it: see PostgresJobsTest";
   const Sync sync = add_sync(store(), integration);
   const Job job = lease(k_now_ms).at(0);
   value_of(on_loop([&](Task& task) { return store().syncs().start(task, sync, job.fencing_token, k_now_ms); }));

@@ -37,7 +37,7 @@ TOMADA_STORE_SUITE(WebhooksTest);
 
 TEST_P(WebhooksTest, KeepsEveryField) {
   NewWebhook event = new_webhook(integration, "evt_1", "cus_1");
-  event.app_id = "an app";
+  event.app_id = new_id();
   event.body = std::string("\0\xff", 2);
   const AcceptedWebhook accepted = accept(store(), event);
   EXPECT_EQ(accepted.webhook_id, event.webhook_id);
@@ -47,7 +47,7 @@ TEST_P(WebhooksTest, KeepsEveryField) {
   EXPECT_EQ(found->webhook_id, event.webhook_id);
   EXPECT_EQ(found->tenant_id, tenant.tenant_id);
   EXPECT_EQ(found->config_id, integration.config_id);
-  EXPECT_EQ(found->app_id, "an app");
+  EXPECT_EQ(found->app_id, event.app_id);
   EXPECT_EQ(found->event_id, "evt_1");
   EXPECT_EQ(found->event_type, "thing.changed");
   EXPECT_EQ(found->subject, "cus_1");
