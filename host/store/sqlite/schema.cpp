@@ -161,7 +161,8 @@ CREATE TABLE plugin_values (
  * - webhook_events is narrow and ordered as it is read; config_no 0: an account that no integration has.
  * - next_processing_at_ms is set while an event is open (pending or processing), whatever its status says: the indexes
  *   ask for it and not for the status, so taking an event moves no entry of the two large ones.
- * - webhook_keys finds an event that was stored before: 16 bytes of a hash instead of two long texts.
+ * - webhook_keys finds an event that was stored before: 16 bytes of a hash instead of two long texts. New keys wait in
+ *   webhook_keys_new, in the order in which they came, and are moved many at once (webhook_keys.hpp).
  * - webhook_payloads is ordered by time over all integrations: retention by size starts at its beginning. */
 constexpr const char* k_webhooks = R"sql(
 CREATE TABLE apps (
@@ -228,6 +229,12 @@ CREATE TABLE webhook_keys (
   key BLOB NOT NULL PRIMARY KEY,
   webhook_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE webhook_keys_new (
+  added_no INTEGER PRIMARY KEY,
+  key BLOB NOT NULL,
+  webhook_id INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE webhook_attempts (
   webhook_id INTEGER NOT NULL,

@@ -46,26 +46,6 @@ std::int64_t payload_bytes(const NewWebhook& event) {
   return static_cast<std::int64_t>(event.headers.size() + event.body.size());
 }
 
-/// nullopt: the key is new and belongs to `webhook_id` now. Otherwise the event that has it.
-std::optional<std::int64_t> take_key(Connection& connection, const WebhookKey& key, std::int64_t webhook_id) {
-  const Blob blob{{key.data(), key.size()}};
-  if (connection.run("INSERT INTO webhook_keys (key, webhook_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING", blob,
-                     webhook_id) == 1)
-    return std::nullopt;
-  auto query = connection.prepare("SELECT webhook_id FROM webhook_keys WHERE key = ?1");
-  return query.first(blob) ? query.integer(0) : std::int64_t{};
-}
-
-AcceptedWebhook accept_one(Connection& connection, const NewWebhook& event, const WebhookKey& key,
-                           std::int64_t config_no) {
-  if (!event.event_id.empty())
-    if (const auto known_id = take_key(connection, key, event.webhook_id)) return {.webhook_id = *known_id, .duplicate = true};
-  const std::int64_t webhook_id = insert_event(connection, event, config_no);
-  if (webhook_id != event.webhook_id && !event.event_id.empty())
-    connection.run("UPDATE webhook_keys SET webhook_id = ?1 WHERE key = ?2", webhook_id, Blob{{key.data(), key.size()}});
-  return {.webhook_id = webhook_id};
-}
-
 }  // namespace
 
 WebhookKey webhook_key(const NewWebhook& event) {
@@ -80,6 +60,16 @@ WebhookKey webhook_key(const NewWebhook& event) {
   WebhookKey key{};
   std::transform(digest.begin(), digest.begin() + key.size(), key.begin(), [](unsigned char c) { return static_cast<char>(c); });
   return key;
+}
+
+AcceptedWebhook WebhookIntake::accept_one(Connection& connection, const NewWebhook& event, const WebhookKey& key,
+                                          std::int64_t config_no) {
+  const bool has_key = !event.event_id.empty();
+  if (has_key)
+    if (const auto known_id = keys_.find(connection, key)) return {.webhook_id = *known_id, .duplicate = true};
+  const std::int64_t webhook_id = insert_event(connection, event, config_no);
+  if (has_key) keys_.add(connection, key, webhook_id);
+  return {.webhook_id = webhook_id};
 }
 
 Result<std::size_t> WebhookIntake::find_known(Connection& connection, const NewWebhook& event) {
@@ -131,9 +121,13 @@ Result<Acceptance> WebhookIntake::accept(Connection& connection, std::span<const
   return acceptance;
 }
 
-void WebhookIntake::before_commit(Connection& connection) { add_payload_bytes(connection, payload_bytes_); }
+void WebhookIntake::before_commit(Connection& connection) {
+  add_payload_bytes(connection, payload_bytes_);
+  keys_.before_commit(connection);
+}
 
-void WebhookIntake::ended(bool) {
+void WebhookIntake::ended(bool committed) {
+  keys_.ended(committed);
   payload_bytes_ = 0;
   known_.clear();
 }

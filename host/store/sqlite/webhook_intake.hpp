@@ -2,10 +2,10 @@
 #pragma once
 
 #include "host/store/sqlite/connection.hpp"
+#include "host/store/sqlite/webhook_keys.hpp"
 #include "host/store/sqlite/webhook_rows.hpp"
 #include "host/store/webhooks.hpp"
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,8 +13,6 @@
 
 namespace tomada::store::sqlite {
 
-/// What an event is known by: 16 bytes of a hash of its integration (or app) and its id.
-using WebhookKey = std::array<char, 16>;
 WebhookKey webhook_key(const NewWebhook& event);
 
 /* Stores events for all calls of one group: where events of an integration go and its job are looked up once, the bytes
@@ -24,6 +22,9 @@ class WebhookIntake final : public Shared {
   /// Finds everything before it writes anything, so that it fits Database::write_whole. One key for each event.
   Result<Acceptance> accept(Connection& connection, std::span<const NewWebhook> events, std::span<const WebhookKey> keys);
 
+  /// Keys were removed from webhook_keys_new.
+  void forget_keys() { keys_.forget(); }
+
   void before_commit(Connection& connection) override;
   void ended(bool committed) override;
 
@@ -32,8 +33,10 @@ class WebhookIntake final : public Shared {
     std::string tenant_id, config_id, app_id;
     WebhookTarget target;
   };
+  AcceptedWebhook accept_one(Connection& connection, const NewWebhook& event, const WebhookKey& key, std::int64_t config_no);
   Result<std::size_t> find_known(Connection& connection, const NewWebhook& event);
 
+  WebhookKeys keys_;
   std::vector<Known> known_;
   std::int64_t changes_seen_{0};  // of the connection: another number says that another write came between
   std::int64_t payload_bytes_{0};

@@ -53,6 +53,13 @@ void find_old_payloads(Connection& connection, const WebhookRetention& retention
   }
 }
 
+/// In the order in which they came, and few enough to look at all of them.
+void find_old_new_keys(Connection& connection, const WebhookRetention& retention, WebhookTrim& trim) {
+  auto query = connection.prepare("SELECT added_no, key FROM webhook_keys_new WHERE webhook_id < ?1 LIMIT ?2");
+  query.bind(retention.keys_before_ms << k_webhook_id_unique_bits, retention.rows_max);
+  while (query.step()) trim.new_keys.push_back({query.integer(0), query.text(1)});
+}
+
 void find_old_keys(Connection& connection, const WebhookRetention& retention, std::string keys_seen, WebhookTrim& trim) {
   const std::int64_t first_kept_id = retention.keys_before_ms << k_webhook_id_unique_bits;
   const std::size_t looked_at_max = retention.rows_max * k_looked_at_max;
@@ -75,6 +82,7 @@ WebhookTrim find_trim(Connection& connection, const WebhookRetention& retention,
   find_old_events(connection, retention, trim);
   // What goes by age makes room: size is judged when nothing is left to go by age.
   if (trim.events.empty()) find_old_payloads(connection, retention, trim);
+  find_old_new_keys(connection, retention, trim);
   find_old_keys(connection, retention, std::move(keys_seen), trim);
   return trim;
 }
@@ -99,6 +107,11 @@ std::int64_t apply_trim(Connection& connection, const WebhookTrim& trim) {
       continue;
     bytes += drop_payload(connection, webhook_id);
     ++removed_count;
+  }
+  for (const auto& [added_no, key] : trim.new_keys) {
+    // A key that is just being moved is in both.
+    connection.run("DELETE FROM webhook_keys WHERE key = ?1", Blob{key});
+    removed_count += connection.run("DELETE FROM webhook_keys_new WHERE added_no = ?1 AND key = ?2", added_no, Blob{key});
   }
   for (const std::string& key : trim.keys)
     removed_count += connection.run("DELETE FROM webhook_keys WHERE key = ?1", Blob{key});

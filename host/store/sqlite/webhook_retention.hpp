@@ -19,6 +19,11 @@ struct WebhookTrim {
   };
   std::vector<Event> events;
   std::vector<Event> payloads;  // the events stay
+  struct NewKey {
+    std::int64_t added_no{};
+    std::string key;
+  };
+  std::vector<NewKey> new_keys;  // of webhook_keys_new; removed from webhook_keys as well
   std::vector<std::string> keys;
   std::string keys_seen;  // where the next step goes on in the order of keys; empty: from the start
 };

@@ -156,8 +156,11 @@ class SqliteWebhooks final : public Webhooks {
       const std::lock_guard lock(keys_seen_mutex_);
       keys_seen_ = trim.keys_seen;
     }
-    if (trim.events.empty() && trim.payloads.empty() && trim.keys.empty()) return 0;
-    return database_.write(task, [&](Connection& connection) -> Result<std::int64_t> { return apply_trim(connection, trim); });
+    if (trim.events.empty() && trim.payloads.empty() && trim.keys.empty() && trim.new_keys.empty()) return 0;
+    return database_.write(task, [&](Connection& connection) -> Result<std::int64_t> {
+      if (!trim.new_keys.empty()) intake_.forget_keys();
+      return apply_trim(connection, trim);
+    });
   }
 
   Result<Counts> counts(runtime::Task& task) override {
