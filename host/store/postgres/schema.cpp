@@ -207,6 +207,11 @@ CREATE TABLE integrations.jobs (
   error_code text NOT NULL DEFAULT '',
   error_message text NOT NULL DEFAULT '',
   created_at_ms bigint NOT NULL
+) WITH (
+  -- Leases begin at the oldest end of jobs_waiting, where the entries of jobs that ended are: they must go soon, however many
+  -- others wait.
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+  autovacuum_analyze_scale_factor = 0.2
 );
 CREATE INDEX jobs_waiting ON integrations.jobs (due_at_ms, job_id) WHERE status = 'waiting';
 CREATE INDEX jobs_dead ON integrations.jobs (job_id) WHERE status = 'dead';
