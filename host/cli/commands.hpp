@@ -73,6 +73,14 @@ struct WebhookVerify {
 /// Needs no host, key or data directory. `input`: the body. 0 valid, 1 invalid, 2 wrong usage.
 int verify_webhook(Output output, const std::filesystem::path& plugin_dir, const WebhookVerify& options, std::istream& input);
 
+struct StoreCopy {
+  std::string from, to;  // sqlite:FILE, postgres://…
+  bool start_over{false};
+  bool as_json{false};
+};
+/// Needs no host and no data directory; none may run on either store.
+int copy_store(Output output, const StoreCopy& options);
+
 int list_apps(Control& control, Output output, const std::string& tenant, bool as_json);
 struct AppCreate {
   std::string tenant;
