@@ -207,12 +207,8 @@ CREATE TABLE integrations.jobs (
   error_code text NOT NULL DEFAULT '',
   error_message text NOT NULL DEFAULT '',
   created_at_ms bigint NOT NULL
-) WITH (
-  -- Leases begin at the oldest end of jobs_waiting, where the entries of jobs that ended are: they must go soon, however many
-  -- others wait.
-  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
-  autovacuum_analyze_scale_factor = 0.2
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+-- Leases begin at the oldest end of jobs_waiting, where the entries of jobs that ended are: vacuum takes them soon.
 CREATE INDEX jobs_waiting ON integrations.jobs (due_at_ms, job_id) WHERE status = 'waiting';
 CREATE INDEX jobs_dead ON integrations.jobs (job_id) WHERE status = 'dead';
 CREATE INDEX jobs_leases ON integrations.jobs (lease_until_ms) WHERE status = 'running';
@@ -310,11 +306,8 @@ CREATE TABLE integrations.webhook_payloads (
   headers bytea NOT NULL,
   body bytea NOT NULL
 );
--- How many bytes came to webhook_payloads and went; of no tenant. Their sum is the size; a step of retention makes them one
--- row. A single row that all change would let one transaction at a time store webhooks.
-CREATE TABLE integrations.webhook_payload_changes (
-  bytes bigint NOT NULL
-);
+-- Bytes that came to webhook_payloads and went; their sum is its size (one row for all would let one intake in at a time).
+CREATE TABLE integrations.webhook_payload_changes (bytes bigint NOT NULL);
 
 CREATE TABLE integrations.webhook_keys (
   key uuid PRIMARY KEY,  -- 16 bytes of a hash of (integration or app, event_id)
