@@ -78,22 +78,22 @@ TEST_P(RecordsTest, AChangeMovesTheRecordToTheEnd) {
 }
 
 TEST_P(RecordsTest, OlderNeverOverwritesNewer) {
-  commit_all({upsert("a", "new", 200)});
-  EXPECT_EQ(commit_all({upsert("a", "old", 100)}).unchanged_count, 1);
+  commit_all({upsert("a", R"("new")", 200)});
+  EXPECT_EQ(commit_all({upsert("a", R"("old")", 100)}).unchanged_count, 1);
   EXPECT_EQ(commit_all({deletion("a", 100)}).unchanged_count, 1);
-  EXPECT_EQ(only().data_json, "new");
+  EXPECT_EQ(only().data_json, R"("new")");
   EXPECT_FALSE(only().deleted);
-  EXPECT_EQ(commit_all({upsert("a", "same time", 200)}).changed_count, 1);
-  EXPECT_EQ(commit_all({upsert("a", "unknown time")}).changed_count, 1);
-  EXPECT_EQ(commit_all({upsert("a", "old", 100)}).unchanged_count, 1);
-  EXPECT_EQ(only().data_json, "unknown time");
+  EXPECT_EQ(commit_all({upsert("a", R"("same time")", 200)}).changed_count, 1);
+  EXPECT_EQ(commit_all({upsert("a", R"("unknown time")")}).changed_count, 1);
+  EXPECT_EQ(commit_all({upsert("a", R"("old")", 100)}).unchanged_count, 1);
+  EXPECT_EQ(only().data_json, R"("unknown time")");
 }
 
 TEST_P(RecordsTest, AnEqualRecordConfirmsItsTime) {
-  commit_all({upsert("a", "x", 100)});
-  commit_all({upsert("a", "x", 300)});
-  EXPECT_EQ(commit_all({upsert("a", "between", 200)}).unchanged_count, 1);
-  EXPECT_EQ(only().data_json, "x");
+  commit_all({upsert("a", R"("x")", 100)});
+  commit_all({upsert("a", R"("x")", 300)});
+  EXPECT_EQ(commit_all({upsert("a", R"("between")", 200)}).unchanged_count, 1);
+  EXPECT_EQ(only().data_json, R"("x")");
   EXPECT_EQ(only().version, 1);
 }
 
@@ -185,8 +185,8 @@ TEST_P(RecordsTest, AFullRunDeletesWhatItDidNotSee) {
 
 TEST_P(RecordsTest, AnIgnoredOlderRecordCountsAsSeen) {
   const Sync sync = add_sync(store(), integration);
-  full_run(sync, {upsert("a", "new", 200)});
-  EXPECT_EQ(full_run(sync, {upsert("a", "old", 100)}).deleted_count, 0);
+  full_run(sync, {upsert("a", R"("new")", 200)});
+  EXPECT_EQ(full_run(sync, {upsert("a", R"("old")", 100)}).deleted_count, 0);
   EXPECT_FALSE(only().deleted);
 }
 
