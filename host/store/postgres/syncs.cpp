@@ -2,7 +2,7 @@
 #include "host/store/postgres/lookups.hpp"
 #include "host/store/postgres/parts.hpp"
 
-#include <simdjson.h>
+#include <nlohmann/json.hpp>
 
 namespace tomada::store::postgres {
 namespace {
@@ -18,13 +18,8 @@ constexpr int k_enqueue_attempts_max = 3;
 /// A JSON array of texts.
 std::vector<std::string> read_texts(std::string_view json) {
   std::vector<std::string> texts;
-  simdjson::dom::parser parser;
-  simdjson::dom::array values;
-  if (parser.parse(simdjson::padded_string(json)).get(values) != simdjson::SUCCESS) return texts;
-  for (const simdjson::dom::element value : values) {
-    std::string_view text;
-    if (value.get(text) == simdjson::SUCCESS) texts.emplace_back(text);
-  }
+  for (const auto& text : nlohmann::json::parse(json, nullptr, false))
+    if (text.is_string()) texts.push_back(text.get<std::string>());
   return texts;
 }
 
