@@ -21,6 +21,8 @@ Result<Source> Source::open(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error))
     return fail(Errc::invalid_config, "there is no file " + file.string());
+  if (std::filesystem::file_size(file, error) == 0)  // SQLite would take it for a new database
+    return fail(Errc::invalid_config, "there is no store in " + file.string() + ": it is empty");
   std::filesystem::path lock_file = file;
   lock_file += ".lock";
   TOMADA_TRY_ASSIGN(auto lock, sqlite::FileLock::take(lock_file));

@@ -10,6 +10,8 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 namespace tomada::store::testing {
 namespace {
 
@@ -299,6 +301,10 @@ TEST_F(CopyTest, WrongAddressesAreRefusedWithoutTheirPasswords) {
     EXPECT_THAT(refused.error().message, Not(HasSubstr("secret")));
   }
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "none.db")) << "nothing is made";
+  const std::filesystem::path empty = folder_.path() / "empty.db";
+  std::ofstream(empty).close();
+  EXPECT_EQ(code_of(copy({.from = "sqlite:" + empty.string(), .to = url()}, {})), Errc::invalid_config);
+  EXPECT_EQ(std::filesystem::file_size(empty), 0u) << "and no store becomes of it";
 }
 
 TEST_F(CopyTest, SqliteReadsEachTableInOrderWithoutSorting) {
