@@ -21,7 +21,7 @@ Result<void> check_sizes(const Value& value) {
 
 std::size_t count_values(Connection& connection, std::string_view config_id) {
   const Rows rows = connection.query(
-      "SELECT count(*) FROM (SELECT FROM integrations.plugin_values WHERE config_id = $1 LIMIT $2) AS some", config_id,
+      "SELECT count(*) FROM (SELECT FROM integrations.plugin_values WHERE config_id = $1 LIMIT $2) AS found", config_id,
       k_values_count_max + 1);
   return rows.empty() ? 0 : static_cast<std::size_t>(rows.front().integer(0));
 }
