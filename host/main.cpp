@@ -13,7 +13,7 @@
 #include "host/service/call_services.hpp"
 #include "host/service/crypto.hpp"
 #include "host/settings/load.hpp"
-#include "host/store/sqlite/open.hpp"
+#include "host/store/open.hpp"
 #include "host/sync/engine.hpp"
 #include "host/webhook/receiver.hpp"
 #include "host/webhook/retention.hpp"
@@ -76,8 +76,10 @@ class Host final {
   static Result<std::unique_ptr<Host>> open(const settings::Settings& settings) {
     const fs::path data_dir = settings.data_dir;
     TOMADA_TRY(make_private_dir(data_dir));
-    TOMADA_TRY_ASSIGN(auto store, store::sqlite::open({
-                                      .file = data_dir / "tomada.db",
+    TOMADA_TRY_ASSIGN(auto store, store::open({
+                                      .url = settings.store.url,
+                                      .data_dir = data_dir,
+                                      .connections_max = static_cast<std::size_t>(settings.store.connections_max),
                                       .readers_count = static_cast<std::size_t>(settings.store.readers_count),
                                       .wal_bytes_max = static_cast<std::size_t>(settings.store.wal_bytes_max),
                                   }));
@@ -93,10 +95,12 @@ class Host final {
 
   /// Jobs run from now on; what an earlier process had in hand comes first.
   Result<void> start_jobs() {
+    TOMADA_TRY(in_task([this](runtime::Task& task) { return vault_->check(task); }));
     TOMADA_TRY_ASSIGN(const std::int64_t released_count, in_task([this](runtime::Task& task) {
                         return store_->jobs().release_all(task, clock_.unix_ms());
                       }));
     if (released_count > 0) spdlog::info("{} jobs of an earlier run go on from their last checkpoint", released_count);
+    store_->watch_jobs([this] { runner_.kick(); });
     runner_.start();
     retention_.start();
     return {};
@@ -104,6 +108,7 @@ class Host final {
 
   /// Takes no more work, cancels what runs, waits until every task has ended.
   void stop() {
+    store_->watch_jobs({});
     runner_.drain();
     loops_.stop();
   }

@@ -23,13 +23,14 @@ constexpr std::chrono::milliseconds k_poll{200};
 
 /// Everything the command line can say.
 struct Words {
-  std::string config, data_dir, listen, plugin_dir;
+  std::string config, data_dir, listen, plugin_dir, store;
   std::string tenant, role, name, plugin, file;
   SyncRun sync;
   WebhookList webhooks;
   WebhookReplay replay;
   WebhookVerify verify;
   AppCreate app;
+  StoreCopy copy;
   std::string integration, id, credentials_file;
   bool as_json{false};
 };
@@ -38,12 +39,13 @@ void add_common(CLI::App& command, Words& words) {
   command.add_option("--config", words.config, "TOML file with settings (TOMADA_CONFIG)");
   command.add_option("--data-dir", words.data_dir, "Database, keys and control socket (TOMADA_DATA_DIR)");
   command.add_option("--plugin-dir", words.plugin_dir, "Where plugins are (TOMADA_PLUGIN_DIR)");
+  command.add_option("--store", words.store, "postgres://… or sqlite:FILE (TOMADA_STORE)");
 }
 
 Result<settings::Settings> load_settings(const Words& words, bool quiet) {
   settings::Sources sources{.config_file = words.config, .environment = settings::process_environment(), .command_line = {}};
   for (const auto& [path, value] : {std::pair{"data_dir", &words.data_dir}, std::pair{"listen", &words.listen},
-                                    std::pair{"plugin_dir", &words.plugin_dir}})
+                                    std::pair{"plugin_dir", &words.plugin_dir}, std::pair{"store.url", &words.store}})
     if (!value->empty()) sources.command_line.emplace_back(path, *value);
   TOMADA_TRY_ASSIGN(auto loaded, settings::load(sources));
   start_logging(loaded.settings.log, quiet);
@@ -217,6 +219,14 @@ int run(int argc, char** argv, const Hooks& hooks) {
                              [&](Control& control) { return remove_app(control, output, words.tenant, words.id); });
   app_remove->add_option("id", words.id, "Its id")->required();
   app_remove->add_option("--tenant", words.tenant, "Whose app")->required();
+
+  CLI::App* stores = app.add_subcommand("store", "What hosts keep their data in")->require_subcommand(1);
+  CLI::App* copy = stores->add_subcommand("copy", "Copy a whole store into an empty database; the same command again goes on after an end in between");
+  copy->add_option("--from", words.copy.from, "sqlite:FILE; its host must be stopped")->required();
+  copy->add_option("--to", words.copy.to, "postgres://USER@HOST:PORT/DATABASE; a password is better in PGPASSWORD or ~/.pgpass")->required();
+  copy->add_flag("--start-over", words.copy.start_over, "Remove what an unfinished copy wrote, and begin anew");
+  copy->add_flag("--json", words.copy.as_json, "The report as JSON");
+  copy->callback([&] { chosen = [&] { return copy_store(output, words.copy); }; });
 
   app.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [&] {

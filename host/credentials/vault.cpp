@@ -141,6 +141,17 @@ Result<std::unique_ptr<Vault>> Vault::open(const std::filesystem::path& master_k
 Vault::Vault(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Vault::~Vault() = default;
 
+Result<void> Vault::check(runtime::Task& task) {
+  TOMADA_TRY_ASSIGN(const auto tenants, impl_->tenants.list(task));
+  for (const store::Tenant& tenant : tenants) {
+    TOMADA_TRY_ASSIGN(const auto wrapped, impl_->tenants.wrapped_key(task, tenant.tenant_id));
+    if (!wrapped) continue;
+    TOMADA_TRY(impl_->unwrap(tenant.tenant_id, *wrapped));
+    break;  // all are wrapped by the same
+  }
+  return {};
+}
+
 Result<std::string> Vault::seal(runtime::Task& task, std::string_view tenant_id, std::string_view config_id,
                                 const nlohmann::json& credentials) {
   TOMADA_TRY_ASSIGN(const auto fields, flat(credentials));

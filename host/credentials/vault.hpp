@@ -27,6 +27,10 @@ class Vault {
                                              store::Tenants& tenants);
   ~Vault();
 
+  /// At start: INTERNAL when the store's data keys were wrapped by another master key, as with a second host on the same
+  /// database that made a master key of its own. Names both.
+  Result<void> check(runtime::Task& task);
+
   /// Encrypts a flat JSON object of strings (numbers and booleans become text). The result is bound to tenant and
   /// integration: opened for another it fails. Makes the tenant's data key when there is none.
   /// INVALID_DATA: not a flat object. The result is binary.

@@ -38,6 +38,8 @@ const std::array k_keys{
     Key{"webhooks.payload_bytes_max", Key::Number(TOMADA_FIELD(webhooks.payload_bytes_max)), k_mebibyte,
         std::int64_t{64} * 1024 * 1024 * k_mebibyte},
     Key{"webhooks.rejected_max", Key::Number(TOMADA_FIELD(webhooks.rejected_max)), 0, 100'000},
+    Key{"store.url", Key::Text(TOMADA_FIELD(store.url))},
+    Key{"store.connections_max", Key::Number(TOMADA_FIELD(store.connections_max)), 6, 1'000},
     Key{"store.wal_bytes_max", Key::Number(TOMADA_FIELD(store.wal_bytes_max)), k_mebibyte, 65'536 * k_mebibyte},
     Key{"store.readers_count", Key::Number(TOMADA_FIELD(store.readers_count)), 1, 64},
     Key{"api.body_bytes_max", Key::Number(TOMADA_FIELD(api.body_bytes_max)), 1'024, 1'024 * k_mebibyte},

@@ -19,6 +19,8 @@ namespace {
 constexpr std::uintmax_t k_config_bytes_max = 1024 * 1024;
 constexpr std::string_view k_prefix = "TOMADA_";
 constexpr std::string_view k_config_variable = "TOMADA_CONFIG";
+constexpr std::string_view k_store_variable = "TOMADA_STORE";  // short for the next
+constexpr std::string_view k_store_url_variable = "TOMADA_STORE_URL";
 
 std::vector<std::string_view> known_paths() {
   std::vector<std::string_view> paths;
@@ -164,7 +166,7 @@ Result<void> read_environment(Loaded& loaded, const Sources& sources) {
   const std::vector<std::string_view> views(names.begin(), names.end());
   for (const auto& [name, value] : sources.environment) {
     if (!name.starts_with(k_prefix) || name == k_config_variable) continue;
-    const auto found = std::find(names.begin(), names.end(), name);
+    const auto found = std::find(names.begin(), names.end(), name == k_store_variable ? k_store_url_variable : name);
     if (found != names.end()) {
       const auto index = static_cast<std::size_t>(found - names.begin());
       TOMADA_TRY(set_from_text(loaded.settings, keys()[index], value, name));

@@ -48,6 +48,8 @@ struct Settings {
   } webhooks;
 
   struct Store {
+    std::string url;  // postgres://…, sqlite:FILE, or empty: the file tomada.db in data_dir
+    std::int64_t connections_max{10};
     std::int64_t wal_bytes_max{256 * 1024 * 1024};
     std::int64_t readers_count{2};
   } store;

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 
 import { program, temporaryFolder } from '../support/host.mjs';
 import { Nginx } from './nginx.mjs';
+import { postgresBench } from './postgres_bench.mjs';
 import { syncBench } from './sync_bench.mjs';
 import { webhookBench } from './webhook_bench.mjs';
 
@@ -99,6 +100,19 @@ const benches = {
     for (const [name, { acknowledged, missing, doubled }] of Object.entries(proof))
       row(`— acknowledged by ${name}, looked for by id`, `${round(acknowledged)} events`,
         `${round(missing)} missing, ${round(doubled)} doubled`, undefined, 'none', missing === 0 && doubled === 0);
+  },
+
+  async postgres() {
+    const m = await postgresBench();
+    const versus = (what, part, target) =>
+      row(what, round(part.per_second), `bare unnest insert ${round(part.bare_per_second)}`, part.ratio, target ? `≥ ${target}` : '',
+        target ? part.ratio >= target : undefined, [part.ratio_min, part.ratio_max]);
+    versus('PostgreSQL: webhooks in through the host, events/s', m.host_webhooks, 0.5);
+    versus('— the store alone, 64 senders', m.webhooks);
+    versus('PostgreSQL: full sync through the host, rows/s', m.host_sync, 0.4);
+    versus('— the store alone, pages of 1,000', m.records);
+    row('PostgreSQL: jobs/s with 1,000 waiting', round(m.jobs.per_second_with_1000), `with 1,000,000: ${round(m.jobs.per_second_with_1000000)}`,
+      m.jobs.ratio, '≤ 1.3', m.jobs.ratio <= 1.3, [m.jobs.ratio_min, m.jobs.ratio_max]);
   },
 
   async webhook_accept() {

@@ -61,8 +61,9 @@ async function oneSync(host, key, integration) {
   return { seconds: (Date.parse(log.completed_at) - Date.parse(log.started_at)) / 1000, thread_seconds: busy };
 }
 
-async function syncRound(url, rows, plugin_dir) {
-  const host = await Host.start({ plugin_dir, env: { TOMADA_HTTP_ALLOW_PRIVATE: '127.0.0.1' } });
+// `raw(host)`: { rows, rows_per_second } of the yardstick, after the host has ended.
+async function syncRound(url, rows, plugin_dir, env, raw_round) {
+  const host = await Host.start({ plugin_dir, env: { ...env, TOMADA_HTTP_ALLOW_PRIVATE: '127.0.0.1' } });
   try {
     await host.cliOk('tenant', 'create', 'bench');
     const key = await host.cliOk('key', 'create', '--tenant', 'bench', '--role', 'admin');
@@ -73,8 +74,7 @@ async function syncRound(url, rows, plugin_dir) {
     const first = await oneSync(host, key, id);
     const again = await oneSync(host, key, id);
     await host.stop();
-    const database = fs.readdirSync(host.data_dir).find((name) => name.endsWith('.db'));
-    const raw = await rawRound(path.join(host.data_dir, database));
+    const raw = await raw_round(host);
     if (raw.rows !== rows) throw new Error(`${raw.rows} rows were synced, not ${rows}`);
     return { sync: rows / first.seconds, again: rows / again.seconds, raw: raw.rows_per_second,
       thread_seconds: first.thread_seconds };
@@ -83,7 +83,8 @@ async function syncRound(url, rows, plugin_dir) {
   }
 }
 
-async function rawRound(database) {
+async function rawRound({ data_dir }) {
+  const database = path.join(data_dir, fs.readdirSync(data_dir).find((name) => name.endsWith('.db')));
   const program = path.join(path.dirname(process.env.TOMADA_BIN), 'raw_insert');
   const folder = temporaryFolder();
   try {
@@ -101,14 +102,15 @@ export function median(values) {
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-export async function syncBench({ rounds = 5, pages = 200, plugin_dir } = {}) {
+// `env` names another store, a new one for each round; `raw_round` is then its yardstick.
+export async function syncBench({ rounds = 5, pages = 200, plugin_dir, env = () => ({}), raw_round = rawRound } = {}) {
   const folder = temporaryFolder();
   let nginx;
   try {
     writePages(path.join(folder, 'www/pages'), pages);
     nginx = await Nginx.start(folder, 'location = /items { try_files /pages/$page.json =404; }');
     const results = [];
-    for (let i = 0; i < rounds; ++i) results.push(await syncRound(nginx.url, pages * PAGE_ROWS, plugin_dir));
+    for (let i = 0; i < rounds; ++i) results.push(await syncRound(nginx.url, pages * PAGE_ROWS, plugin_dir, env(), raw_round));
     return {
       rows: pages * PAGE_ROWS,
       rounds,

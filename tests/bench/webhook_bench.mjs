@@ -50,11 +50,11 @@ async function drain(peer, count) {
   return (count * 1000) / Math.max(1, Date.now() - started);
 }
 
-export async function webhookBench({ rounds = 5, seconds = 5, only = ['nginx', 'tomada', 'express'], on_round = () => {} } = {}) {
+export async function webhookBench({ rounds = 5, seconds = 5, only = ['nginx', 'tomada', 'express'], env = {}, on_round = () => {} } = {}) {
   const folder = fs.mkdtempSync(path.join(scratch, 'webhook-bench-'));
   const peers = [];
   try {
-    const makers = { nginx: nginxPeer, tomada: tomadaPeer, express: expressPeer };
+    const makers = { nginx: nginxPeer, tomada: (at) => tomadaPeer(at, env), express: expressPeer };
     for (const name of only) peers.push(await makers[name](path.join(folder, name)));
     const rounds_of = Object.fromEntries(only.map((name) => [name, []]));
     const acknowledged = Object.fromEntries(only.map((name) => [name, []]));

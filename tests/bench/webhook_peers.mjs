@@ -134,9 +134,9 @@ async function expectStatus(answer, status, what) {
 }
 
 // The release build with the plugin stripe, on the real disk.
-export async function tomadaPeer(folder) {
+export async function tomadaPeer(folder, env = {}) {
   fs.mkdirSync(folder, { recursive: true });
-  const host = await Host.start({ data_dir: folder });
+  const host = await Host.start({ data_dir: folder, env });
   try {
     await host.cliOk('tenant', 'create', 'bench');
     await host.cliOk('plugin', 'allow', 'stripe', '--tenant', 'bench');

@@ -8,48 +8,18 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { WebhookSender } from '../support/webhook_sender.mjs';
-import { Host, allRecords, seeded, temporaryFolder, tenant, until, within } from './support.mjs';
+import { SECRET, check, start, tools } from './loss_support.mjs';
+import { seeded, temporaryFolder, until, within } from './support.mjs';
 
 const KILLS = Number(process.env.TOMADA_KILLS ?? 20);
 const KILLS_ON_A_FULL_DISK = Math.min(40, Math.ceil(KILLS / 10));
 const SEED = Number(process.env.TOMADA_SEED ?? 20260101);
-const SECRET = 'the-sender-knows-it';
 const ACKS_BETWEEN_KILLS = 120;
 const SLOW_DISK_MS = 40;
 // Room for the events of 40 kills, and for a log that is moved into the database now and then.
 const DISK_MIB = 64;
-const LOG_MIB = 4;
-// The plugin that counts, and the library that slows flushes down, are built beside this suite.
-const tools = process.env.TOMADA_TEST_TOOLS ?? path.resolve(path.dirname(process.env.TOMADA_BIN ?? 'build/dev/bin/tomada'), '../tests/scenario');
-
+const LOG = { TOMADA_STORE_WAL_BYTES_MAX: String(4 * 1024 * 1024) };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-// A host with an integration that counts events; all of it is closed by close().
-async function start({ data_dir } = {}) {
-  const plugin_dir = temporaryFolder();
-  fs.copyFileSync(path.join(tools, 'event_counter.so'), path.join(plugin_dir, 'event_counter.so'));
-  // After a kill the next host must not wait long for what the dead one had in hand.
-  const host = new Host({ data_dir, plugin_dir,
-    env: { TOMADA_JOBS_LEASE_MS: '5000', TOMADA_STORE_WAL_BYTES_MAX: String(LOG_MIB * 1024 * 1024) } });
-  const close = async () => {
-    try {
-      await host.close();
-    } finally {
-      fs.rmSync(plugin_dir, { recursive: true });
-    }
-  };
-  try {
-    await host.launch();
-    const key = await tenant(host, 'acme', ['event-counter']);
-    const answer = await host.api('POST', '/v1/integrations', { key,
-      body: { provider: 'event-counter', name: 'counts', config: {}, credentials: { webhook_secret: SECRET } } });
-    assert.equal(answer.status, 201, JSON.stringify(answer.body));
-    return { host, key, id: answer.body.id, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
 
 function slowDown(host, slow) {
   const { LD_PRELOAD, SLOW_DISK_MS: _, ...env } = host.env;
@@ -57,58 +27,10 @@ function slowDown(host, slow) {
   host.env = slow ? { ...env, LD_PRELOAD: path.join(tools, 'slow_disk.so'), SLOW_DISK_MS: String(SLOW_DISK_MS), ASAN_OPTIONS: asan } : env;
 }
 
-async function allEvents(host, key, id) {
-  const events = [];
-  for (let cursor = ''; cursor !== undefined;) {
-    const { status, body } = await host.api('GET', `/v1/integrations/${id}/webhooks/logs?limit=1000${cursor && `&cursor=${cursor}`}`, { key });
-    assert.equal(status, 200, JSON.stringify(body));
-    events.push(...body.logs);
-    cursor = body.next_cursor ?? undefined;
-  }
-  return events;
-}
-
-async function worked_off(host, key, id, seconds) {
-  await until('every event to be worked off', async () => {
-    for (const status of ['pending', 'processing']) {
-      const { body } = await host.api('GET', `/v1/integrations/${id}/webhooks/logs?status=${status}&limit=1`, { key });
-      if (body.logs.length > 0) return undefined;
-    }
-    return true;
-  }, { seconds, every_ms: 100 });
-}
-
-// What must hold, whatever happened.
-async function check(t, { host, key, id }, sender) {
-  await worked_off(host, key, id, 60 + KILLS);
-  const events = await allEvents(host, key, id);
-  const records = await allRecords(host, key, id);
-  t.diagnostic(`${sender.acknowledged.size} of ${sender.sent} events acknowledged, ${sender.resent} sent again, ` +
-    `${events.length} stored; answers ${JSON.stringify(sender.statuses)}`);
-  assert.deepEqual(sender.wrong, [], 'every answer was 200 or 503, and an event kept its name');
-
-  const stored = new Map(events.map((event) => [event.event_id, event]));
-  assert.equal(stored.size, events.length, 'no event is stored twice');
-  for (const [event_id, name] of sender.acknowledged) assert.equal(stored.get(event_id)?.id, name, `${event_id} was acknowledged`);
-  for (const event_id of stored.keys()) assert.ok(sender.offered.has(event_id), `${event_id} was sent`);
-  assert.deepEqual(events.filter(({ status }) => status !== 'completed'), [], 'all of them worked off');
-
-  const effects = new Map(records.map((record) => [record.external_id, record]));
-  assert.equal(effects.size, records.length, 'each id stands once in the change order');
-  assert.deepEqual([...effects.keys()].sort(), [...stored.keys()].sort(), 'an effect for each stored event, and no other');
-  const counts = new Map();
-  for (const { external_id, version, data } of records) {
-    assert.equal(version, 1, `${external_id} took effect once`);
-    counts.set(data.subject, [...(counts.get(data.subject) ?? []), data.count]);
-  }
-  for (const [subject, numbers] of counts)
-    assert.deepEqual(numbers.sort((a, b) => a - b), numbers.map((_, i) => i + 1), `${subject}: each event was counted once`);
-}
-
 test(`kill -9 at ${KILLS - KILLS_ON_A_FULL_DISK} random moments: no acknowledged event is lost or doubled`, async (t) => {
   t.diagnostic(`seed ${SEED}, ${KILLS} kills in all: TOMADA_SEED=${SEED} TOMADA_KILLS=${KILLS} plays it again`);
   const random = seeded(SEED);
-  const setup = await start();
+  const setup = await start({ env: LOG });
   const { host } = setup;
   const sender = new WebhookSender({ url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + 1) });
   t.after(async () => {
@@ -125,7 +47,7 @@ test(`kill -9 at ${KILLS - KILLS_ON_A_FULL_DISK} random moments: no acknowledged
   }
   await within(sender.acks(20), 'the last acknowledgements');
   await sender.stop();
-  await check(t, setup, sender);
+  await check(t, setup, sender, { seconds: 60 + KILLS });
 });
 
 test(`and ${KILLS_ON_A_FULL_DISK} on a disk that is full: refused, not lost`, async (t) => {
@@ -146,7 +68,7 @@ test(`and ${KILLS_ON_A_FULL_DISK} on a disk that is full: refused, not lost`, as
     execFileSync('umount', [data_dir]);
     fs.rmSync(data_dir, { recursive: true });
   });
-  setup = await start({ data_dir });
+  setup = await start({ data_dir, env: LOG });
   const { host } = setup;
   const filler = path.join(data_dir, 'filler');
   sender = new WebhookSender({ url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + 3), prefix: 'f' });
@@ -168,7 +90,7 @@ test(`and ${KILLS_ON_A_FULL_DISK} on a disk that is full: refused, not lost`, as
   }
   await within(sender.acks(20), 'the last acknowledgements');
   await sender.stop();
-  await check(t, setup, sender);
+  await check(t, setup, sender, { seconds: 60 + KILLS });
   return undefined;
 });
 

@@ -9,6 +9,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { suiteDatabase } from './postgres.mjs';
+
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const program = process.env.TOMADA_BIN ?? path.join(root, 'build/dev/bin/tomada');
 export const plugins = process.env.TOMADA_PLUGINS ?? path.resolve(path.dirname(program), '../plugins');
@@ -67,6 +69,9 @@ export class Host {
     // Only what is named here: the settings of whoever runs the tests stay outside.
     const outside = Object.entries(process.env).filter(([name]) => !name.startsWith('TOMADA_'));
     this.env = { ...Object.fromEntries(outside), TOMADA_DATA_DIR: this.data_dir, TOMADA_PLUGIN_DIR: plugin_dir, ...env };
+    const database = suiteDatabase(this.data_dir);
+    // A host that shares its store cannot end the leases of one that was killed: it waits for their end.
+    if (database) this.env = { TOMADA_STORE: database, TOMADA_JOBS_LEASE_MS: '2000', ...this.env };
     this.log = '';
   }
 

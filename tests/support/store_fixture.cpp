@@ -134,9 +134,9 @@ Page page_of(const Integration& integration, std::vector<RecordChange> changes) 
 void StoreTest::SetUp() {
   auto opened = GetParam().open(folder.path());
   ASSERT_TRUE(opened.has_value()) << opened.error().message;
-  store_ = *std::move(opened);
-  tenant = add_tenant(*store_, "acme");
-  integration = add_integration(*store_, tenant.tenant_id);
+  opened_ = *std::move(opened);
+  tenant = add_tenant(store(), "acme");
+  integration = add_integration(store(), tenant.tenant_id);
 }
 
 }  // namespace tomada::store::testing

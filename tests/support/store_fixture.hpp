@@ -29,10 +29,15 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
+/// A store, and what must outlive it.
+struct OpenedStore {
+  std::shared_ptr<void> home;
+  std::unique_ptr<Store> store;
+};
 /// One implementation of the store; `open` gives an empty one, which may use the folder.
 struct StoreFactory {
   std::string name;
-  std::function<Result<std::unique_ptr<Store>>(const std::filesystem::path& folder)> open;
+  std::function<Result<OpenedStore>(const std::filesystem::path& folder)> open;
 };
 /// All that the suite judges.
 std::vector<StoreFactory> store_factories();
@@ -104,14 +109,14 @@ Page page_of(const Integration& integration, std::vector<RecordChange> changes);
 class StoreTest : public ::testing::TestWithParam<StoreFactory> {
  protected:
   void SetUp() override;
-  [[nodiscard]] Store& store() { return *store_; }
+  [[nodiscard]] Store& store() { return *opened_.store; }
 
   TempFolder folder;
   Tenant tenant;
   Integration integration;
 
  private:
-  std::unique_ptr<Store> store_;
+  OpenedStore opened_;
 };
 
 /// Names each instance after its implementation: Each/RecordsTest.ANewRecordKeepsEveryField/sqlite.

@@ -295,7 +295,7 @@ CREATE INDEX webhook_log_open ON integrations.webhook_log (config_id, next_proce
   WHERE next_processing_at_ms IS NOT NULL;
 CREATE INDEX webhook_log_in_hand ON integrations.webhook_log (config_id, next_processing_at_ms)
   WHERE processing_status = 'processing';
-CREATE INDEX webhook_log_by_subject ON integrations.webhook_log (config_id, subject, webhook_id)
+CREATE INDEX webhook_log_by_subject ON integrations.webhook_log (config_id, hashtext(subject), webhook_id)
   WHERE next_processing_at_ms IS NOT NULL AND subject <> '';
 CREATE INDEX webhook_log_failed ON integrations.webhook_log (config_id, signature_verified, webhook_id)
   WHERE processing_status = 'failed';
