@@ -90,12 +90,14 @@ class Host final {
 
   ~Host() { stop(); }
 
-  /// Requests can be answered from now on.
-  void start() { loops_.start(); }
+  /// Requests can be answered from now on, unless credentials could not be opened.
+  Result<void> start() {
+    loops_.start();
+    return in_task([this](runtime::Task& task) { return vault_->check(task); });
+  }
 
   /// Jobs run from now on; what an earlier process had in hand comes first.
   Result<void> start_jobs() {
-    TOMADA_TRY(in_task([this](runtime::Task& task) { return vault_->check(task); }));
     TOMADA_TRY_ASSIGN(const std::int64_t released_count, in_task([this](runtime::Task& task) {
                         return store_->jobs().release_all(task, clock_.unix_ms());
                       }));
@@ -201,7 +203,7 @@ class LocalControl final : public cli::Control {
 
 Result<std::unique_ptr<cli::Control>> open_local(const settings::Settings& settings) {
   TOMADA_TRY_ASSIGN(auto host, Host::open(settings));
-  host->start();
+  TOMADA_TRY(host->start());
   TOMADA_TRY(host->start_jobs());
   return std::unique_ptr<cli::Control>(std::make_unique<LocalControl>(std::move(host)));
 }
@@ -232,8 +234,8 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
                         .connections_max = static_cast<std::size_t>(settings.api.connections_max),
                         .idle_timeout = milliseconds(settings.api.idle_timeout_ms),
                         .request_timeout = milliseconds(settings.api.request_timeout_ms)});
-  host->start();
-  Result<void> listening = server.listen(address);
+  Result<void> listening = host->start();
+  if (listening.has_value()) listening = server.listen(address);
   if (listening.has_value()) host->listens_at(server.address());
   if (listening.has_value()) listening = server.listen_control(fs::path(settings.data_dir) / "control.sock");
   if (listening.has_value()) listening = host->start_jobs();

@@ -69,7 +69,7 @@ test('syncs: each goes on from its last checkpoint', async (t) => {
     await within(asked.raised, `restart ${restart} of seed ${SEED}`);
     await pause(random(4));
     asked = signal();
-    until_restart = restart + 1 < RESTARTS ? 1 + random(PAGES / RESTARTS / 2) : 0;
+    until_restart = restart + 1 < RESTARTS ? 1 + random(Math.floor(PAGES / RESTARTS / 2)) : 0;
     postgres.restart();
   }
   const end = await syncEnd(host, key, integration);

@@ -81,7 +81,7 @@ test('Prism finds nothing wrong with a full run, an incremental one and a connec
   const asked = new Set(sandbox.requests.map(({ path: target }) => target));
   for (const { list } of Object.values(kinds)) assert.ok(asked.has(`/v1/${list}`), list);
   assert.ok(asked.has('/v1/events') && asked.has('/v1/balance'));
-  const complaints = prism.log.split('\n').filter((line) => /violation|error|✖/i.test(line));
+  const complaints = prism.log.split('\n').filter((line) => /violation|✖/i.test(line));  // an "error" may be part of its made-up paths
   assert.equal(complaints.length, 1, `the one that was provoked above, not:\n${complaints.join('\n')}`);
   t.diagnostic(`${sandbox.requests.length} requests, none refused`);
 });

@@ -96,7 +96,7 @@ test('webhooks at both hosts while one is killed and one stands still: none lost
   await other.launch();
   await closed(t, other);
   const senders = [setup.host, other].map((host, i) => new WebhookSender({
-    url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + i), prefix: `h${i}`, connections: 8 }));
+    url: `${host.url}/webhooks/${setup.id}`, secret: SECRET, random: seeded(SEED + i), prefix: `h${i}`, connections: 2 }));
   t.after(() => Promise.all(senders.map((sender) => sender.abort())));
   const random = seeded(SEED + 9);
   for (const sender of senders) sender.start();

@@ -44,7 +44,7 @@ start() {
     if as_server "$bin/pg_ctl" start -D "$home/data" -w -s -l "$home/log" -o \
       "-p $port -k $home -c listen_addresses=127.0.0.1 -c max_connections=200 ${settings[*]:-}" >/dev/null 2>&1; then
       as_server "$bin/psql" -q -h "$home" -p "$port" -U postgres -v ON_ERROR_STOP=1 \
-        -c "CREATE ROLE tomada LOGIN CREATEDB PASSWORD '${PASSWORD:-}'" >/dev/null
+        -c "CREATE ROLE tomada LOGIN CREATEDB ${PASSWORD:+PASSWORD '$PASSWORD'}" >/dev/null
       if [ -n "${TLS_DIR:-}" ]; then
         printf 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n' | as_server tee "$home/data/pg_hba.conf" >/dev/null
         as_server "$bin/pg_ctl" reload -D "$home/data" -s

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ struct StoreFactory {
   std::string name;
   std::function<Result<OpenedStore>(const std::filesystem::path& folder)> open;
 };
+/// In the names of tests.
+inline void PrintTo(const StoreFactory& factory, std::ostream* out) { *out << factory.name; }
 /// All that the suite judges.
 std::vector<StoreFactory> store_factories();
 

@@ -1,5 +1,6 @@
 #include "host/store/postgres/address.hpp"
 
+#include <boost/asio/ip/address.hpp>
 #include <libpq-fe.h>
 
 #include <array>
@@ -34,7 +35,10 @@ bool is_local(const Options& options) {
     const auto place = options.find(key);
     if (place == options.end()) continue;
     const std::string& host = place->second;
-    return host.starts_with('/') || host == "localhost" || host.starts_with("127.") || host == "::1";
+    if (host.starts_with('/') || host == "localhost") return true;
+    boost::system::error_code error;  // a list of hosts, or a name that begins like an address, is no address
+    const auto address = boost::asio::ip::make_address(host, error);
+    return !error && address.is_loopback();
   }
   return true;  // libpq's default is the socket
 }

@@ -1,6 +1,6 @@
 #include "host/store/postgres/array.hpp"
 
-#include <simdjson.h>
+#include "host/base/encoding.hpp"
 
 namespace tomada::store::postgres {
 namespace {
@@ -10,13 +10,13 @@ std::size_t character_size(std::string_view text) {
   const auto first = static_cast<unsigned char>(text.front());
   const std::size_t size = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
   if (size == 0 || first == 0 || size > text.size()) return 0;
-  return simdjson::validate_utf8(text.data(), size) ? size : 0;
+  return is_utf8(text.substr(0, size)) ? size : 0;
 }
 
 }  // namespace
 
 void append_valid_utf8(std::string& out, std::string_view text) {
-  if (text.find('\0') == std::string_view::npos && simdjson::validate_utf8(text.data(), text.size())) {
+  if (text.find('\0') == std::string_view::npos && is_utf8(text)) {
     out += text;
     return;
   }

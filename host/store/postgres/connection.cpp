@@ -80,7 +80,9 @@ std::string Row::bytes(int column) const {
 }
 
 Connection::Connection(std::unique_ptr<pqxx::connection> handle)
-    : handle_(std::move(handle)), session_(std::make_unique<pqxx::nontransaction>(*handle_)) {}
+    : handle_(std::move(handle)),
+      quiet_(std::make_unique<pqxx::quiet_errorhandler>(*handle_)),
+      session_(std::make_unique<pqxx::nontransaction>(*handle_)) {}
 
 Result<std::unique_ptr<Connection>> Connection::open(const Address& address, Options options) {
   try {

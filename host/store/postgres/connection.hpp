@@ -8,6 +8,7 @@
 #include "host/store/postgres/array.hpp"
 
 #include <pqxx/connection>
+#include <pqxx/errorhandler>
 #include <pqxx/nontransaction>
 #include <pqxx/result>
 
@@ -154,6 +155,7 @@ class Connection {
   void keep_error(const std::exception& exception);
 
   std::unique_ptr<pqxx::connection> handle_;
+  std::unique_ptr<pqxx::quiet_errorhandler> quiet_;  // libpqxx prints notices otherwise
   std::unique_ptr<pqxx::nontransaction> session_;
   std::unordered_map<const char*, std::string> names_;
   std::optional<Error> error_;

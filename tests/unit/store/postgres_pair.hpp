@@ -32,7 +32,8 @@ struct PostgresPair : ::testing::Test {
     const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(database->url().c_str()), &PQfinish);
     const std::unique_ptr<PGresult, decltype(&PQclear)> scope(PQexec(connection.get(), "SET tomada.tenant_id = '*'"), &PQclear);
     const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(connection.get(), statement.c_str()), &PQclear);
-    EXPECT_EQ(PQresultStatus(result.get()), PGRES_TUPLES_OK) << PQerrorMessage(connection.get());
+    const ExecStatusType status = PQresultStatus(result.get());
+    EXPECT_TRUE(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) << PQerrorMessage(connection.get());
     return PQntuples(result.get()) == 0 ? std::string() : PQgetvalue(result.get(), 0, 0);
   }
 
