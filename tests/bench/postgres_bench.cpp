@@ -227,15 +227,16 @@ nlohmann::json compare(std::size_t rounds, Ours ours, Bare bare) {
           {"ratio_min", *low}, {"ratio_max", *high}};
 }
 
-/// `waiting` jobs, each of an integration of its own.
+/// `waiting` jobs, each of an integration of its own, with ids in the order of their making, as the host makes them.
 nlohmann::json run_jobs(Bench& bench, std::size_t waiting, std::size_t count, std::size_t tasks_count) {
   const std::string tenant = "'" + bench.integration.tenant_id + "'";
+  const std::string id = "(lpad(to_hex(n), 16, '0') || '8' || substr(md5(n::text), 1, 15))::uuid";
   bench.sql("WITH made AS (INSERT INTO integrations.api_configurations (config_id, tenant_id, integration_name, provider_name,"
             " config_json, sealed_credentials, connection_status, version)"
-            " SELECT gen_random_uuid(), " + tenant + ", 'x', 'bench', '{}', '', 'created', 1 FROM generate_series(1, " +
-            std::to_string(waiting) + ") RETURNING config_id)"
+            " SELECT " + id + ", " + tenant + ", 'x', 'bench', '{}', '', 'created', 1 FROM generate_series(1, " +
+            std::to_string(waiting) + ") n RETURNING config_id)"
             " INSERT INTO integrations.jobs (job_id, tenant_id, config_id, kind, payload_json, due_at_ms, created_at_ms)"
-            " SELECT gen_random_uuid(), " + tenant + ", config_id, 'bench', '{}', 1, 1 FROM made");
+            " SELECT config_id, " + tenant + ", config_id, 'bench', '{}', 1, 1 FROM made");
   bench.sql("ANALYZE integrations.jobs");
   std::size_t begun = 0;
   std::size_t ended = 0;

@@ -134,6 +134,10 @@ class Connection {
   std::int64_t run(Sql sql, const Values&... values) {
     return query(sql, values...).affected();
   }
+  /// Until the end of the transaction: statements go along indexes, in their order, by a plan that is made once. For those
+  /// that want the first few of what may be a million rows: the planner's statistics are old when they just came, and it
+  /// would read all of them and sort.
+  void follow_indexes();
   /// Any text of several statements, in one round trip; not prepared. The rows are those of the last one.
   Rows execute(const std::string& script);
 

@@ -17,10 +17,7 @@ Error lease_lost(const Job& job) { return fail(Errc::conflict, "the lease on job
  * waiting jobs whose integration has no running job of the same kind. The sub-select is no NOT EXISTS: that could become
  * a join over all jobs. Of several jobs of an integration and kind the oldest goes. */
 std::vector<Job> lease_some(Connection& connection, std::int64_t now_ms, std::int64_t lease_ms, std::size_t limit) {
-  // The indexes give the order; the planner must not read all jobs and sort them, whatever its statistics say: they are old
-  // when a million jobs just came. (What is off counts as so expensive that the statement would be compiled.)
-  connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;"
-                     " SET LOCAL jit = off");
+  connection.follow_indexes();
   const Rows rows = connection.query(
       "WITH expired AS MATERIALIZED (SELECT job_id, config_id, kind, due_at_ms FROM integrations.jobs"
       " WHERE status = 'running' AND lease_until_ms <= $1 AND due_at_ms <= $1"

@@ -87,6 +87,7 @@ bool Listener::wait(int socket, int timeout_ms) {
 
 pg_conn* Listener::connect() {
   Handle connection(PQconnectdb(address_.connection_text.c_str()), &PQfinish);
+  PQsetNoticeProcessor(connection.get(), [](void*, const char*) {}, nullptr);  // else they go to stderr
   const bool ready = PQstatus(connection.get()) == CONNECTION_OK && lock(connection.get()) && execute(connection.get(), k_listen);
   return ready ? connection.release() : nullptr;
 }

@@ -291,7 +291,7 @@ CREATE TABLE integrations.webhook_log (
 );
 CREATE INDEX webhook_log_by_config ON integrations.webhook_log (config_id, webhook_id);
 CREATE INDEX webhook_log_by_app ON integrations.webhook_log (app_id, webhook_id) WHERE config_id IS NULL;
-CREATE INDEX webhook_log_open ON integrations.webhook_log (config_id, next_processing_at_ms)
+CREATE INDEX webhook_log_open ON integrations.webhook_log (config_id, next_processing_at_ms, webhook_id)
   WHERE next_processing_at_ms IS NOT NULL;
 CREATE INDEX webhook_log_in_hand ON integrations.webhook_log (config_id, next_processing_at_ms)
   WHERE processing_status = 'processing';

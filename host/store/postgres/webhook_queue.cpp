@@ -90,6 +90,7 @@ Result<std::int64_t> reclaim_webhooks(Connection& connection, const Job& job, st
 Result<std::vector<Webhook>> take_webhooks(Connection& connection, const Job& job, std::int64_t now_ms, bool ordered,
                                            std::size_t limit) {
   TOMADA_TRY(check_lease(connection, job));
+  connection.follow_indexes();
   Rows rows = take_some(connection, job, now_ms, ordered, limit, ordered ? 2 * limit : limit);
   // Many events that may not run stand before those that may.
   if (ordered && rows.empty()) rows = take_some(connection, job, now_ms, ordered, limit, limit + k_take_skip_max);
