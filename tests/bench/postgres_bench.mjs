@@ -29,13 +29,15 @@ function ratios(ours, bare) {
 async function hostWebhooks(postgres, rounds, seconds) {
   const ours = [];
   const bare = [];
+  const processed = [];
   for (let round = 0; round < rounds; ++round) {
-    const { summary, proof } = await webhookBench({ rounds: 1, seconds, only: ['tomada'], env: { TOMADA_STORE: postgres.createDatabase() } });
+    const { summary, proof, processed_per_second } = await webhookBench({ rounds: 1, seconds, only: ['tomada'], env: { TOMADA_STORE: postgres.createDatabase() } });
     if (proof.tomada.missing > 0 || proof.tomada.doubled > 0) throw new Error(`events are missing: ${JSON.stringify(proof)}`);
     ours.push(summary.tomada.per_second);
+    processed.push(processed_per_second);
     bare.push((await measure('bare_webhooks', postgres.createDatabase(), 100_000, GROUP)).per_second);
   }
-  return ratios(ours, bare);
+  return { ...ratios(ours, bare), processed_per_second: median(processed) };
 }
 
 export async function postgresBench({ rounds = 5, seconds = 4, only = ['webhooks', 'records', 'host_webhooks', 'host_sync', 'jobs'] } = {}) {

@@ -108,6 +108,7 @@ const benches = {
       row(what, round(part.per_second), `bare unnest insert ${round(part.bare_per_second)}`, part.ratio, target ? `≥ ${target}` : '',
         target ? part.ratio >= target : undefined, [part.ratio_min, part.ratio_max]);
     versus('PostgreSQL: webhooks in through the host, events/s', m.host_webhooks, 0.5);
+    row('— processed, events/s, from the first one in to the last one done', round(m.host_webhooks.processed_per_second), '');
     versus('— the store alone, 64 senders', m.webhooks);
     versus('PostgreSQL: full sync through the host, rows/s', m.host_sync, 0.4);
     versus('— the store alone, pages of 1,000', m.records);

@@ -104,6 +104,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const Address& address, Opt
     // statements would cost a hundred times what they do.
     connection->execute("SET statement_timeout = " + std::to_string(options.statement_timeout.count()) +
                         "; SET idle_in_transaction_session_timeout = 15000; SET timezone = 'UTC'; SET jit = off");
+    if (options.follows_indexes)
+      connection->execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;"
+                          " SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan");
     TOMADA_TRY(connection->take_result());
     return connection;
   } catch (const std::exception& exception) {
@@ -127,11 +130,6 @@ Rows Connection::execute_prepared(Sql sql, std::span<const Parameter> parameters
     const std::string& name = prepared(sql);
     return Rows(session_->exec_prepared(name, pqxx::prepare::make_dynamic_params(parameters.begin(), parameters.end())));
   });
-}
-
-void Connection::follow_indexes() {
-  execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;"
-          " SET LOCAL plan_cache_mode = force_generic_plan");
 }
 
 Rows Connection::execute(const std::string& script) {

@@ -120,6 +120,9 @@ class Connection {
  public:
   struct Options {
     std::chrono::milliseconds statement_timeout{30'000};  // 0: none
+    /// Statements go along indexes, in their order, by a plan that is made once. For those that want a few of what may be a
+    /// million rows: the planner's statistics are old when rows just came, and it would read all of them.
+    bool follows_indexes{false};
   };
   static Result<std::unique_ptr<Connection>> open(const Address& address, Options options);
 
@@ -134,10 +137,6 @@ class Connection {
   std::int64_t run(Sql sql, const Values&... values) {
     return query(sql, values...).affected();
   }
-  /// Until the end of the transaction: statements go along indexes, in their order, by a plan that is made once. For those
-  /// that want the first few of what may be a million rows: the planner's statistics are old when they just came, and it
-  /// would read all of them and sort.
-  void follow_indexes();
   /// Any text of several statements, in one round trip; not prepared. The rows are those of the last one.
   Rows execute(const std::string& script);
 

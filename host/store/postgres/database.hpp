@@ -1,9 +1,7 @@
 // The two ways into the database for the parts of the store: write and read.
 #pragma once
 
-#include "host/store/postgres/session.hpp"
-#include "host/store/work.hpp"
-#include "host/store/work_queue.hpp"
+#include "host/store/postgres/lanes.hpp"
 
 #include <string_view>
 #include <thread>
@@ -11,20 +9,18 @@
 
 namespace tomada::store::postgres {
 
-using Work = store::Work<Connection, Terms>;
-
 /// Threads with a session each, and one queue before them.
 class Sessions {
  public:
   Sessions(const char* thread_name, const Address& address, Session::Options options, Stop& stop, std::size_t count,
            std::size_t waiting_max);
   ~Sessions();  // does what waits
-  [[nodiscard]] bool try_push(Work& work) { return queue_.try_push(work); }
+  [[nodiscard]] bool try_push(Work& work) { return lanes_.try_push(work); }
 
  private:
   void work(Session& session);
 
-  WorkQueue<Work> queue_;
+  Lanes lanes_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::thread> threads_;
 };
@@ -40,6 +36,13 @@ class Database {
   template <class F>
   std::invoke_result_t<F&, Connection&> write(runtime::Task& task, std::string_view tenant_id, F fn) {
     return submit(task, fn, writers_, {.tenant_id = tenant_id, .access = Access::write});
+  }
+  /// The same for the many small writes of one integration that lock the same row: those that wait become one transaction.
+  /// One that fails has failed alone.
+  template <class F>
+  std::invoke_result_t<F&, Connection&> write_together(runtime::Task& task, std::string_view tenant_id,
+                                                       std::string_view config_id, F fn) {
+    return submit(task, fn, writers_, {.tenant_id = tenant_id, .access = Access::write, .lane = config_id});
   }
   /// One snapshot for each read.
   template <class F>

@@ -17,7 +17,6 @@ Error lease_lost(const Job& job) { return fail(Errc::conflict, "the lease on job
  * waiting jobs whose integration has no running job of the same kind. The sub-select is no NOT EXISTS: that could become
  * a join over all jobs. Of several jobs of an integration and kind the oldest goes. */
 std::vector<Job> lease_some(Connection& connection, std::int64_t now_ms, std::int64_t lease_ms, std::size_t limit) {
-  connection.follow_indexes();
   const Rows rows = connection.query(
       "WITH expired AS MATERIALIZED (SELECT job_id, config_id, kind, due_at_ms FROM integrations.jobs"
       " WHERE status = 'running' AND lease_until_ms <= $1 AND due_at_ms <= $1"

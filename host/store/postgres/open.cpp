@@ -18,18 +18,19 @@ std::size_t connections_left(const Options& options) {
 }
 std::size_t readers_count(const Options& options) { return connections_left(options) / 2; }
 
-Session::Options session_options(const Options& options) {
-  return {.connection = {.statement_timeout = options.statement_timeout}, .reconnect_max = options.reconnect_max};
+Session::Options session_options(const Options& options, Access access) {
+  return {.connection = {.statement_timeout = options.statement_timeout, .follows_indexes = access == Access::write},
+          .reconnect_max = options.reconnect_max};
 }
 
 }  // namespace
 
 PostgresStore::PostgresStore(Address address, const Options& options)
     : address_(std::move(address)),
-      writers_("store-writer", address_, session_options(options), stop_,
+      writers_("store-writer", address_, session_options(options, Access::write), stop_,
                connections_left(options) - readers_count(options), options.queue_max),
-      readers_("store-reader", address_, session_options(options), stop_, readers_count(options), options.queue_max),
-      intake_(address_, session_options(options), stop_, k_intake_threads_count, options.queue_max),
+      readers_("store-reader", address_, session_options(options, Access::read), stop_, readers_count(options), options.queue_max),
+      intake_(address_, session_options(options, Access::write), stop_, k_intake_threads_count, options.queue_max),
       database_(writers_, readers_),
       listener_(address_),
       tenants_(make_tenants(database_)),

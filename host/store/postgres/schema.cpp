@@ -278,6 +278,8 @@ CREATE TABLE integrations.webhook_log (
   event_id text NOT NULL,
   event_type text NOT NULL,
   subject text NOT NULL,
+  subject_key bigint GENERATED ALWAYS AS  -- a subject may be too long for an index
+    (CASE WHEN subject <> '' THEN hashtextextended(subject, uuid_hash_extended(config_id, 0)) END) STORED,
   source_ip text NOT NULL,
   signature_verified boolean NOT NULL,
   processing_status text NOT NULL,
@@ -295,8 +297,8 @@ CREATE INDEX webhook_log_open ON integrations.webhook_log (config_id, next_proce
   WHERE next_processing_at_ms IS NOT NULL;
 CREATE INDEX webhook_log_in_hand ON integrations.webhook_log (config_id, next_processing_at_ms)
   WHERE processing_status = 'processing';
-CREATE INDEX webhook_log_by_subject ON integrations.webhook_log (config_id, hashtext(subject), webhook_id)
-  WHERE next_processing_at_ms IS NOT NULL AND subject <> '';
+CREATE INDEX webhook_log_by_subject ON integrations.webhook_log (subject_key, webhook_id)
+  WHERE next_processing_at_ms IS NOT NULL;
 CREATE INDEX webhook_log_failed ON integrations.webhook_log (config_id, signature_verified, webhook_id)
   WHERE processing_status = 'failed';
 

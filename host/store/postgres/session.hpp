@@ -19,6 +19,7 @@ enum class Access { read, write };
 struct Terms {
   std::string_view tenant_id;  // empty: the host's own, all tenants
   Access access{Access::write};
+  std::string_view lane;  // writes of the same lane wait for each other and share transactions; empty: one by itself
 };
 
 /// Ends the waits of sessions when the store closes. Thread-safe.

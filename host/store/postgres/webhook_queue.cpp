@@ -27,23 +27,31 @@ Result<void> check_lease(Connection& connection, const Job& job) {
 
 /* Of the first `looked_at_max` due events: those that may run, up to `limit`. With `ordered`, only the first open event of a
  * subject may; those behind one that waits for its retry wait as long: they would be looked at again in each take, and the
- * job would be due for them. */
+ * job would be due for them.
+ * The statement is made so that it can only go by the subject's index, whatever the planner knows: LATERAL with a LIMIT or
+ * OFFSET runs for each row, and IS NOT DISTINCT FROM and a difference fit no other index. */
+#define TOMADA_OPEN_OF_SUBJECT(of)                                                                                     \
+  " l.subject_key = " of ".subject_key AND l.subject = " of ".subject AND l.config_id IS NOT DISTINCT FROM $1::uuid" \
+  " AND l.next_processing_at_ms IS NOT NULL"
 Rows take_some(Connection& connection, const Job& job, std::int64_t now_ms, bool ordered, std::size_t limit,
                std::size_t looked_at_max) {
   return connection.query(
-      "WITH due AS MATERIALIZED (SELECT webhook_id, subject, body_bytes, next_processing_at_ms FROM integrations.webhook_log"
-      " WHERE config_id = $1 AND next_processing_at_ms <= $2 AND processing_status = 'pending'"
+      "WITH due AS MATERIALIZED (SELECT webhook_id, subject, subject_key, body_bytes, next_processing_at_ms"
+      " FROM integrations.webhook_log WHERE config_id = $1 AND next_processing_at_ms <= $2 AND processing_status = 'pending'"
       " ORDER BY next_processing_at_ms, webhook_id LIMIT $5),"
-      " first AS MATERIALIZED (SELECT s.subject, f.webhook_id, f.next_processing_at_ms"
-      " FROM (SELECT DISTINCT subject FROM due WHERE $3::boolean AND subject <> '') s"
-      " CROSS JOIN LATERAL (SELECT webhook_id, next_processing_at_ms FROM integrations.webhook_log l"
-      " WHERE l.config_id = $1 AND hashtext(l.subject) = hashtext(s.subject) AND l.subject = s.subject AND l.subject <> '' AND l.next_processing_at_ms IS NOT NULL"
-      " ORDER BY webhook_id LIMIT 1) f),"
-      " put_off AS (UPDATE integrations.webhook_log l SET next_processing_at_ms = f.next_processing_at_ms FROM first f"
-      " WHERE f.next_processing_at_ms > $2 AND l.config_id = $1 AND hashtext(l.subject) = hashtext(f.subject) AND l.subject = f.subject AND l.subject <> ''"
-      " AND l.next_processing_at_ms <= $2 AND l.webhook_id > f.webhook_id AND l.processing_status = 'pending'),"
-      " free AS (SELECT d.webhook_id, d.next_processing_at_ms, d.body_bytes FROM due d LEFT JOIN first f USING (subject)"
-      " WHERE f.webhook_id IS NULL OR f.webhook_id = d.webhook_id ORDER BY next_processing_at_ms, webhook_id LIMIT $4),"
+      " looked_at AS MATERIALIZED (SELECT d.*, f.first_id, f.first_at_ms FROM due d LEFT JOIN LATERAL"
+      " (SELECT webhook_id AS first_id, next_processing_at_ms AS first_at_ms FROM integrations.webhook_log l"
+      " WHERE $3::boolean AND" TOMADA_OPEN_OF_SUBJECT("d") " ORDER BY webhook_id LIMIT 1) f ON true),"
+      " blocked AS MATERIALIZED (SELECT DISTINCT subject, subject_key, first_id, first_at_ms FROM looked_at"
+      " WHERE first_at_ms > $2),"
+      " put_off AS (UPDATE integrations.webhook_log e SET next_processing_at_ms ="
+      " (SELECT first_at_ms FROM blocked b WHERE b.subject_key = e.subject_key AND b.subject = e.subject)"
+      " WHERE webhook_id = ANY(ARRAY(SELECT o.webhook_id FROM blocked b CROSS JOIN LATERAL"
+      " (SELECT webhook_id FROM integrations.webhook_log l WHERE" TOMADA_OPEN_OF_SUBJECT("b")
+      " AND l.next_processing_at_ms - $2 <= 0 AND l.webhook_id - b.first_id > 0 AND l.processing_status = 'pending'"
+      " OFFSET 0) o)) AND e.processing_status = 'pending' AND e.next_processing_at_ms IS NOT NULL),"
+      " free AS (SELECT webhook_id, next_processing_at_ms, body_bytes FROM looked_at"
+      " WHERE first_id IS NULL OR first_id = webhook_id ORDER BY next_processing_at_ms, webhook_id LIMIT $4),"
       " sized AS (SELECT webhook_id, row_number() OVER in_order AS number, sum(body_bytes) OVER in_order AS bytes FROM free"
       " WINDOW in_order AS (ORDER BY next_processing_at_ms, webhook_id))"
       " UPDATE integrations.webhook_log e SET processing_status = 'processing', processing_attempts = processing_attempts + 1"
@@ -51,6 +59,7 @@ Rows take_some(Connection& connection, const Job& job, std::int64_t now_ms, bool
       " AND processing_status = 'pending' RETURNING " TOMADA_WEBHOOK_COLUMNS TOMADA_WEBHOOK_PAYLOAD,
       job.config_id, now_ms, ordered, limit, looked_at_max, k_take_bytes_max);
 }
+#undef TOMADA_OPEN_OF_SUBJECT
 
 /// One statement, so that the attempt is noted only when it is this one's. False: another attempt has it, or none.
 bool end_attempt(Connection& connection, const WebhookOutcome& outcome) {
@@ -90,7 +99,6 @@ Result<std::int64_t> reclaim_webhooks(Connection& connection, const Job& job, st
 Result<std::vector<Webhook>> take_webhooks(Connection& connection, const Job& job, std::int64_t now_ms, bool ordered,
                                            std::size_t limit) {
   TOMADA_TRY(check_lease(connection, job));
-  connection.follow_indexes();
   Rows rows = take_some(connection, job, now_ms, ordered, limit, ordered ? 2 * limit : limit);
   // Many events that may not run stand before those that may.
   if (ordered && rows.empty()) rows = take_some(connection, job, now_ms, ordered, limit, limit + k_take_skip_max);

@@ -93,8 +93,8 @@ class PostgresWebhooks final : public Webhooks {
   }
 
   Result<PageOutcome> finish(runtime::Task& task, const WebhookOutcome& outcome) override {
-    return database_.write(task, outcome.tenant_id,
-                           [&](Connection& connection) { return finish_webhook(connection, outcome); });
+    return database_.write_together(task, outcome.tenant_id, outcome.config_id,
+                                    [&](Connection& connection) { return finish_webhook(connection, outcome); });
   }
 
   Result<std::vector<Webhook>> list(runtime::Task& task, std::string_view tenant_id, std::string_view config_id,
