@@ -1,5 +1,6 @@
 #include "host/plugin/calls.hpp"
 
+#include "host/abi/in_process_instance.hpp"
 #include "host/base/assert.hpp"
 
 #include <list>
@@ -47,7 +48,7 @@ class Shelf {
       }
       drop(found);
     }
-    auto instance = abi::Instance::create(plugin, loop, integration.config_id, integration.config_json);
+    auto instance = abi::InProcessInstance::create(plugin, loop, integration.config_id, integration.config_json);
     if (instance.has_error()) return std::move(instance).error();
     make_room();
     auto kept = std::make_shared<Kept>(Kept{integration.config_id, integration.version, std::move(*instance)});
@@ -82,7 +83,7 @@ class Passage {
         integration_(integration), call_(call), wait_(caller) {}
 
   Result<void> run() {
-    const std::size_t stack_bytes = stack_bytes_of(plugin_->manifest());
+    const std::size_t stack_bytes = abi::stack_bytes_of(plugin_->manifest());
     loop_.post([this, stack_bytes, deadline = caller_.deadline()] { start(deadline, stack_bytes); });
     if (wait_.wait(Interruptible::yes).has_error()) interrupt();
     // The call's frames refer to the caller's: it always comes to its own end first.
@@ -91,12 +92,6 @@ class Passage {
   }
 
  private:
-  static std::size_t stack_bytes_of(const abi::Manifest& manifest) {
-    constexpr std::size_t k_step = 64 * 1024;  // few pools
-    if (manifest.stack_bytes == 0) return runtime::k_stack_bytes_default;
-    return std::min(runtime::k_stack_bytes_max, (manifest.stack_bytes + k_step - 1) / k_step * k_step);
-  }
-
   // On the call's loop.
   void start(runtime::Deadline deadline, std::size_t stack_bytes) {
     try {
@@ -120,6 +115,7 @@ class Passage {
   Result<void> use_instance(Task& task) {
     TOMADA_TRY(task.check());
     TOMADA_TRY_ASSIGN(const std::shared_ptr<Kept> kept, shelf_.take(plugin_, loop_, integration_));
+    TOMADA_TRY(kept->instance->ready(task));
     return call_(task, *kept->instance);
   }
   void pass_on(Errc reason) {

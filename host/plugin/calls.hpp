@@ -1,7 +1,7 @@
 // Starts plugin calls: finds or makes the integration's instance on its loop and runs the call there.
 #pragma once
 
-#include "host/abi/plugin.hpp"
+#include "host/abi/instance.hpp"
 #include "host/plugin/registry.hpp"
 #include "host/runtime/loop.hpp"
 #include "host/store/integrations.hpp"

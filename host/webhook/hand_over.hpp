@@ -1,7 +1,7 @@
 // One stored event through the plugin: the call, and what it left behind.
 #pragma once
 
-#include "host/abi/plugin.hpp"
+#include "host/abi/instance.hpp"
 #include "host/service/webhook_services.hpp"
 #include "host/store/webhooks.hpp"
 

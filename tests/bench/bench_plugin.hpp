@@ -1,7 +1,7 @@
 // What the benchmarks in C++ share: the bench plugin loaded, and the least that a call needs of services.
 #pragma once
 
-#include "host/abi/plugin.hpp"
+#include "host/abi/in_process_instance.hpp"
 #include "host/abi/services.hpp"
 #include "host/runtime/task.hpp"
 

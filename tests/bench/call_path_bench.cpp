@@ -21,7 +21,7 @@ struct Bench {
   runtime::Loop loop{clock};
   std::shared_ptr<abi::LoadedPlugin> plugin{load_plugin()};
   std::unique_ptr<abi::Instance> instance{
-      expect(abi::Instance::create(plugin, loop, "bench", "{}"), "the instance")};
+      expect(abi::InProcessInstance::create(plugin, loop, "bench", "{}"), "the instance")};
   // As every call of the host has one.
   runtime::Deadline deadline{runtime::Deadline::after(clock, std::chrono::hours(1))};
 

@@ -69,7 +69,7 @@ int measure(const std::string& base_url, std::size_t rounds, std::size_t request
   runtime::Loop loop(clock);
   const auto plugin = load_plugin();
   HostServices host(loop, plugin->manifest(), base_url);
-  const auto instance = expect(abi::Instance::create(plugin, loop, "bench", "{}"), "the instance");
+  const auto instance = expect(abi::InProcessInstance::create(plugin, loop, "bench", "{}"), "the instance");
   BareCurl bare(url, "Bearer 0123456789abcdef0123456789abcdef", concurrency);
 
   const auto a = [&] { bare.run(requests_count); };

@@ -52,7 +52,7 @@ int measure(std::size_t count, bool with_host) {
   const auto plugin = load_plugin();
   std::optional<HostServices> host;
   if (with_host) host.emplace(loop, plugin->manifest(), "http://127.0.0.1:1");
-  const auto instance = expect(abi::Instance::create(plugin, loop, "bench", "{}"), "the instance");
+  const auto instance = expect(abi::InProcessInstance::create(plugin, loop, "bench", "{}"), "the instance");
   const abi::SyncRequest request = work("hours", 1);
   const auto deadline = runtime::Deadline::after(clock, std::chrono::hours(2));
   std::size_t ended_count = 0;

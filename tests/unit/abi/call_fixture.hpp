@@ -1,7 +1,7 @@
 // The fixture of the call tests: a plugin whose code each test writes (see trampoline.hpp), one loop, a manual clock.
 #pragma once
 
-#include "host/abi/plugin.hpp"
+#include "host/abi/in_process_instance.hpp"
 #include "tests/support/abi_fake_services.hpp"
 #include "tests/support/abi_test_plugins.hpp"
 
@@ -27,7 +27,7 @@ struct CallTest : testing::Test {
     auto loaded = LoadedPlugin::load(test_plugin("trampoline_serial"), manifest);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
     loop.run_ready();
-    auto made = Instance::create(*loaded, loop, "id", code.config());
+    auto made = InProcessInstance::create(*loaded, loop, "id", code.config());
     ASSERT_TRUE(made.has_value()) << made.error().message;
     instance = std::move(*made);
   }

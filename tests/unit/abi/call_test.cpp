@@ -22,7 +22,7 @@ TEST_F(CallTest, CreateMayRefuseWithItsOwnWords) {
     return TOMADA_E_INVALID_CONFIG;
   };
   auto loaded = LoadedPlugin::load(test_plugin("trampoline_serial"), Manifest{});
-  const auto made = Instance::create(*loaded, loop, "id", code.config());
+  const auto made = InProcessInstance::create(*loaded, loop, "id", code.config());
   ASSERT_TRUE(made.has_error());
   EXPECT_EQ(made.error().code, Errc::invalid_config);
   EXPECT_EQ(made.error().message, "bucket: must not be a bucket");
@@ -31,9 +31,9 @@ TEST_F(CallTest, CreateMayRefuseWithItsOwnWords) {
     *len = UINT64_MAX;
     return TOMADA_E_INVALID_CONFIG;
   };
-  EXPECT_TRUE(Instance::create(*loaded, loop, "id", code.config()).has_error());
+  EXPECT_TRUE(InProcessInstance::create(*loaded, loop, "id", code.config()).has_error());
   code.on_create = [](auto&&...) -> tomada_status { throw 5; };
-  EXPECT_EQ(Instance::create(*loaded, loop, "id", code.config()).error().code, Errc::internal);
+  EXPECT_EQ(InProcessInstance::create(*loaded, loop, "id", code.config()).error().code, Errc::internal);
 }
 
 TEST_F(CallTest, PassesTheRequestAndReturnsOk) {
