@@ -11,7 +11,6 @@
 #include "host/serve/routes.hpp"
 #include "host/serve/server.hpp"
 #include "host/service/call_services.hpp"
-#include "host/service/crypto.hpp"
 #include "host/settings/load.hpp"
 #include "host/store/open.hpp"
 #include "host/sync/engine.hpp"
@@ -255,6 +254,5 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a peer that closes is an error of that write, not the end of the host
-  tomada::abi::register_service(TOMADA_CRYPTO_ID, &tomada::service::crypto_table());
   return tomada::cli::run(argc, argv, {.serve = tomada::serve_until_signal, .open_local = tomada::open_local});
 }

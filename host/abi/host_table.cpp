@@ -1,25 +1,12 @@
 #include "host/abi/host_table.hpp"
 
 #include "host/abi/call.hpp"
-#include "host/abi/plugin.hpp"
 #include "host/abi/thunks.hpp"
 
 #include <array>
-#include <mutex>
-#include <vector>
 
 namespace tomada::abi {
 namespace {
-
-struct Registered {
-  std::mutex mutex;
-  std::vector<std::pair<std::string, const void*>> tables;
-};
-
-Registered& registered() {
-  static auto* const all = new Registered;  // leaked: plugins may ask until the process ends
-  return *all;
-}
 
 const void* find_table(std::string_view id) {
   if (id == TOMADA_CALL_ID) return &k_call_service;
@@ -30,10 +17,7 @@ const void* find_table(std::string_view id) {
   if (id == TOMADA_STORAGE_ID) return &k_storage_service;
   if (id == TOMADA_CREDENTIALS_ID) return &k_credentials_service;
   if (id == TOMADA_REPLY_ID) return &k_reply_service;
-  Registered& all = registered();
-  const std::lock_guard lock(all.mutex);
-  for (const auto& [known, table] : all.tables)
-    if (known == id) return table;
+  if (id == TOMADA_CRYPTO_ID) return &k_crypto_service;
   return nullptr;
 }
 
@@ -46,17 +30,6 @@ tomada_status query_service(tomada_slice id, const void** table) noexcept {
 }
 
 }  // namespace
-
-void register_service(std::string_view id, const void* table) {
-  Registered& all = registered();
-  const std::lock_guard lock(all.mutex);
-  for (auto& [known, old] : all.tables)
-    if (known == id) {
-      old = table;
-      return;
-    }
-  all.tables.emplace_back(id, table);
-}
 
 const tomada_host& host_table() {
   static const tomada_host host{sizeof(tomada_host), 0, TOMADA_ABI_MINOR, 0, query_service};

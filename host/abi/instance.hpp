@@ -4,6 +4,7 @@
 #include "host/abi/services.hpp"
 #include "host/runtime/task.hpp"
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,15 @@ struct Webhook {
   bool wants_reply{false};  // the provider waits: the plugin may call Services::reply()
 };
 
+/// How the process ended that ran an instance, without being asked to.
+struct Crash {
+  std::string cause;         // "ended by signal 11 (SIGSEGV)", "did not end its call within 2 s of being told to"
+  std::int32_t signal{};     // 0: none; a host's own kill is none
+  std::string last_service;  // that was asked for last: "http_open"; empty: none
+  std::string last_words;    // the end of its stderr, printable
+  std::size_t calls_count{};  // that ran in it
+};
+
 /// Lives on one loop; every function on that loop's thread. A plugin that throws or returns an unknown status gives INTERNAL,
 /// one whose process ended UNAVAILABLE; then broken() is true: make a new instance.
 class Instance {
@@ -52,6 +62,10 @@ class Instance {
   [[nodiscard]] virtual std::size_t stack_bytes() const = 0;
   [[nodiscard]] virtual std::size_t calls_count() const = 0;  // running and waiting
   [[nodiscard]] virtual bool broken() const = 0;
+  /// It runs in a process of its own.
+  [[nodiscard]] virtual bool is_remote() const { return false; }
+  /// Null: its process lives, or is the host's own. Shared with all instances that ended with it.
+  [[nodiscard]] virtual std::shared_ptr<const Crash> crash() const { return nullptr; }
 };
 
 }  // namespace tomada::abi

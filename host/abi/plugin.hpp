@@ -13,9 +13,6 @@ struct tomada_host;
 
 namespace tomada::abi {
 
-/// A service table that is the same for all calls (crypto), given to query_service. Register before any load.
-void register_service(std::string_view id, const void* table);
-
 /// The file's code in this process; never unloaded. Thread-safe.
 class LoadedPlugin {
  public:

@@ -84,6 +84,8 @@ class Services {
   /// The view lives as long as the call.
   virtual Result<std::string_view> credential(std::string_view field) = 0;
   virtual bool has_credential(std::string_view field) = 0;
+  /// Those that has_credential() is true for.
+  virtual std::vector<std::string> credential_fields() = 0;
 
   /// The plugin broke a rule (a stale handle, an unknown status, a throw): counted and logged as its fault.
   virtual void misbehaved(std::string_view what) = 0;

@@ -12,6 +12,7 @@ extern const tomada_http_service k_http_service;
 extern const tomada_records_service k_records_service;
 extern const tomada_storage_service k_storage_service;
 extern const tomada_credentials_service k_credentials_service;
+extern const tomada_crypto_service k_crypto_service;
 extern const tomada_reply_service k_reply_service;
 
 }  // namespace tomada::abi

@@ -1,5 +1,6 @@
 // The service http: requests under way and responses behind handles.
 #include "host/abi/call.hpp"
+#include "host/abi/checks.hpp"
 #include "host/abi/thunks.hpp"
 
 #include <algorithm>
@@ -8,10 +9,7 @@
 namespace tomada::abi {
 namespace {
 
-constexpr std::uint64_t k_headers_max = 256;
-constexpr std::uint64_t k_header_bytes_max = 64 * 1024;
-constexpr std::uint64_t k_method_bytes_max = 32;
-constexpr std::uint64_t k_url_bytes_max = 64 * 1024;
+constexpr std::uint64_t k_headers_max = 256;  // that are looked at; check_limits() says how many may be sent
 
 struct Response final : Owned {
   std::unique_ptr<HttpExchange> exchange;
@@ -34,16 +32,15 @@ tomada_status read_request(Call& call, const tomada_http_request* given, bool st
     return call.refuse(static_cast<Errc>(read), "http: the request struct is malformed or too new");
   if ((raw.flags & ~TOMADA_HTTP_NO_AUTH) != 0 || raw.reserved != 0)
     return call.refuse(Errc::too_new, "http: the request has flags that this host does not know");
-  if (!is_sound(raw.method) || !is_sound(raw.url) || !is_sound(raw.body) || raw.method.len > k_method_bytes_max ||
-      raw.url.len > k_url_bytes_max)
+  if (!is_sound(raw.method) || !is_sound(raw.url) || !is_sound(raw.body))
     return call.refuse(Errc::invalid_data, "http: method, URL or body is malformed");
   if (raw.headers_count > k_headers_max || (raw.headers_count != 0 && raw.headers == nullptr))
     return call.refuse(Errc::invalid_data, "http: the headers are malformed or more than 256");
   request.headers.reserve(raw.headers_count);
   for (std::uint64_t i = 0; i < raw.headers_count; ++i) {
     const tomada_header& header = raw.headers[i];
-    if (!is_sound(header.name) || !is_sound(header.value) || header.name.len + header.value.len > k_header_bytes_max)
-      return call.refuse(Errc::invalid_data, "http: a header is malformed or longer than 64 KiB");
+    if (!is_sound(header.name) || !is_sound(header.value))
+      return call.refuse(Errc::invalid_data, "http: a header is malformed");
     request.headers.emplace_back(view_of(header.name), view_of(header.value));
   }
   request.method = view_of(raw.method);
@@ -54,11 +51,13 @@ tomada_status read_request(Call& call, const tomada_http_request* given, bool st
     request.streamed_length.emplace(raw.body_length == UINT64_MAX ? std::nullopt : std::optional(raw.body_length));
   else
     request.body = view_of(raw.body);
+  if (const auto checked = check_limits(request); checked.has_error())
+    return call.refuse(checked.error().code, checked.error().message);
   return TOMADA_OK;
 }
 
 tomada_status refuse_more(Call& call) {
-  return call.refuse(Errc::invalid_data, "http: more than 1,024 responses of one call are open: release them");
+  return call.refuse(Errc::invalid_data, too_many_responses().message);
 }
 
 /// Waits for the response's header and reports it.

@@ -103,6 +103,10 @@ struct Metrics::Impl {
       counter("integration_sync_records_processed_total", "Records that plugins delivered");
   Family<Counter>& records_failed = counter("integration_sync_records_failed_total", "Records that were refused");
   Family<Counter>& misbehaved = counter("tomada_plugin_misbehaved_total", "Rules of the ABI that a plugin broke");
+  Family<Gauge>& workers = gauge("plugin_workers", "Worker processes that run");
+  Family<Counter>& crashes = counter("plugin_crashes_total", "Worker processes that ended without being asked to");
+  Family<Counter>& worker_cpu = counter("plugin_worker_cpu_seconds_total", "CPU time of worker processes");
+  Family<Gauge>& worker_memory = gauge("plugin_worker_memory_bytes", "Resident memory of worker processes");
   Family<Counter>& api_requests = counter("tomada_api_requests_total", "Requests to the host's own API");
   Family<Histogram>& api_seconds = histogram("tomada_api_request_duration_seconds", "The host's own API");
   Family<Counter>& webhook_events = counter("webhook_events_total", "Webhook events by what became of them");
@@ -249,6 +253,20 @@ void Metrics::webhook_received(std::string_view provider, std::string_view statu
 
 void Metrics::webhook_intake(std::string_view provider, std::chrono::nanoseconds duration) {
   impl_->webhook_durations_of(provider, impl_->webhook_intake, 'i').Observe(seconds(duration));
+}
+
+void Metrics::worker_started(std::string_view plugin) {
+  impl_->workers.Add({{"plugin", std::string(plugin)}}).Increment();
+}
+
+void Metrics::worker_ended(std::string_view plugin, std::string_view crash) {
+  impl_->workers.Add({{"plugin", std::string(plugin)}}).Decrement();
+  if (!crash.empty()) impl_->crashes.Add({{"plugin", std::string(plugin)}, {"cause", std::string(crash)}}).Increment();
+}
+
+void Metrics::worker_usage(std::string_view plugin, std::chrono::microseconds cpu, std::int64_t rss_bytes) {
+  impl_->worker_cpu.Add({{"plugin", std::string(plugin)}}).Increment(std::chrono::duration<double>(cpu).count());
+  impl_->worker_memory.Add({{"plugin", std::string(plugin)}}).Increment(static_cast<double>(rss_bytes));
 }
 
 void Metrics::webhook_rejected(std::string_view provider) {

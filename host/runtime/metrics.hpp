@@ -26,6 +26,12 @@ class Metrics {
   void sync(std::string_view provider, std::chrono::nanoseconds duration);
   void sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count);
   void plugin_misbehaved(std::string_view provider);
+  /// plugin_workers{plugin} goes up, and down with the end; `crash`: empty for one that was asked to, else
+  /// plugin_crashes_total{plugin,cause}.
+  void worker_started(std::string_view plugin);
+  void worker_ended(std::string_view plugin, std::string_view crash);
+  /// plugin_worker_cpu_seconds_total{plugin} and plugin_worker_memory_bytes{plugin}: what came since it was told last.
+  void worker_usage(std::string_view plugin, std::chrono::microseconds cpu, std::int64_t rss_bytes);
   /// The host's own API: tomada_api_requests_total{route,method,status}.
   void api_request(std::string_view route, std::string_view method, int status, std::chrono::nanoseconds duration);
   /// webhook_events_total{provider,status}: accepted, duplicate or ignored by the intake.

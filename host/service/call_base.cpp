@@ -151,6 +151,12 @@ bool CallBase::has_credential(std::string_view field) {
   return opened_->credentials.find(field) != opened_->credentials.end();
 }
 
+std::vector<std::string> CallBase::credential_fields() {
+  std::vector<std::string> fields;
+  for (const auto& [field, value] : opened_->credentials) fields.push_back(field);
+  return fields;
+}
+
 void CallBase::misbehaved(std::string_view what) {
   environment_.metrics.plugin_misbehaved(manifest_.id);
   spdlog::error("PLUGIN_MISBEHAVING {}: {}", whom(), what);

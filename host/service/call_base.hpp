@@ -30,6 +30,7 @@ class CallBase : public abi::Services {
   Result<std::string> storage_get(std::string_view key) override;
   Result<std::string_view> credential(std::string_view field) override;
   bool has_credential(std::string_view field) override;
+  std::vector<std::string> credential_fields() override;
   void misbehaved(std::string_view what) override;
 
  protected:

@@ -48,6 +48,7 @@ class ClockServices final : public abi::Services {
   Result<void> storage_remove(std::string_view) override { return none(); }
   Result<std::string_view> credential(std::string_view) override { return none(); }
   bool has_credential(std::string_view) override { return false; }
+  std::vector<std::string> credential_fields() override { return {}; }
   void misbehaved(std::string_view what) override { give_up(what); }
 
  private:

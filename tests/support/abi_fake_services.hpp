@@ -100,6 +100,11 @@ class FakeServices final : public Services {
     return std::string_view(found->second);
   }
   bool has_credential(std::string_view field) override { return credentials.contains(field); }
+  std::vector<std::string> credential_fields() override {
+    std::vector<std::string> fields;
+    for (const auto& [field, value] : credentials) fields.push_back(field);
+    return fields;
+  }
   void misbehaved(std::string_view what) override { faults.emplace_back(what); }
 
  private:

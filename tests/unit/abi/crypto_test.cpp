@@ -1,4 +1,4 @@
-#include "host/service/crypto.hpp"
+#include "host/abi/thunks.hpp"
 
 #include "host/base/encoding.hpp"
 
@@ -10,7 +10,7 @@
 #include <array>
 #include <string>
 
-namespace tomada::service {
+namespace tomada::abi {
 namespace {
 
 tomada_slice slice(std::string_view text) { return {text.data(), text.size()}; }
@@ -23,7 +23,7 @@ std::string text_of(F function, Args... args) {
   return {out.data(), len};
 }
 
-const tomada_crypto_service& crypto = crypto_table();
+const tomada_crypto_service& crypto = k_crypto_service;
 
 TEST(Crypto, DigestsMatchKnownValues) {
   EXPECT_EQ(hex_encode(text_of(crypto.hash, TOMADA_SHA256, slice("abc"))),
@@ -87,4 +87,4 @@ TEST(Crypto, EncodesAndRefusesBadText) {
 }
 
 }  // namespace
-}  // namespace tomada::service
+}  // namespace tomada::abi

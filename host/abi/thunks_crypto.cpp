@@ -1,4 +1,5 @@
-#include "host/service/crypto.hpp"
+// The service crypto: plain functions over OpenSSL, the same for every call.
+#include "host/abi/thunks.hpp"
 
 #include "host/base/encoding.hpp"
 
@@ -6,7 +7,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/x509.h>
-#include <tomada/plugin.h>
 
 #include <array>
 #include <cstring>
@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-namespace tomada::service {
+namespace tomada::abi {
 namespace {
 
 // Larger inputs are a mistake of the caller: bodies are bounded far below.
@@ -147,10 +147,7 @@ tomada_status from_hex(tomada_slice text, char* out, std::uint64_t capacity, std
 
 }  // namespace
 
-const tomada_crypto_service& crypto_table() {
-  static constexpr tomada_crypto_service k_table{
-      sizeof(tomada_crypto_service), 0, hash, hmac, verify, equal, to_base64, from_base64, to_hex, from_hex};
-  return k_table;
-}
+const tomada_crypto_service k_crypto_service{
+    sizeof(tomada_crypto_service), 0, hash, hmac, verify, equal, to_base64, from_base64, to_hex, from_hex};
 
-}  // namespace tomada::service
+}  // namespace tomada::abi

@@ -1,0 +1,16 @@
+// What a plugin's words must be before a service sees them, whichever way they come: through a C table or from a worker.
+#pragma once
+
+#include "host/abi/services.hpp"
+
+namespace tomada::abi {
+
+/// Method of 32 bytes, URL of 64 KiB, 256 headers of 64 KiB each: INVALID_DATA beyond. What is in them the client judges.
+Result<void> check_limits(const HttpRequest& request);
+
+/// Status 200 to 499, content type of 255 printable bytes, body of 64 KiB.
+Result<void> check_reply(std::uint32_t status, std::string_view content_type, std::string_view body);
+
+Error too_many_responses();
+
+}  // namespace tomada::abi
