@@ -4,6 +4,7 @@
 #include "host/store/apps.hpp"
 #include "host/store/integrations.hpp"
 #include "host/store/jobs.hpp"
+#include "host/store/plugins.hpp"
 #include "host/store/records.hpp"
 #include "host/store/syncs.hpp"
 #include "host/store/tenants.hpp"
@@ -32,6 +33,7 @@ class Store {
   virtual Values& values() = 0;
   virtual Apps& apps() = 0;
   virtual Webhooks& webhooks() = 0;
+  virtual Plugins& plugins() = 0;
 
   /// One cheap round trip; for /health.
   virtual Result<void> ping(runtime::Task& task) = 0;

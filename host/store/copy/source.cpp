@@ -39,7 +39,8 @@ Result<Source> Source::open(const std::filesystem::path& file) {
 }
 
 Result<std::string> Source::fingerprint() {
-  // Whatever a host does, it moves one of these. The first names the file: when it was made.
+  // Whatever a host does, it moves one of these (a pin has no time: its version's digits). The first names the file: when
+  // it was made.
   auto query = connection_->prepare(
       "SELECT (SELECT min(applied_at_ms) FROM schema_migrations) || '/' || (SELECT max(version) FROM schema_migrations)"
       " || '/' || (SELECT count(*) FROM tenants) || '/' || (SELECT count(*) FROM api_keys)"
@@ -49,7 +50,11 @@ Result<std::string> Source::fingerprint() {
       " || '/' || (SELECT total(generation) FROM sync_state) || '/' || (SELECT count(*) FROM sync_operations)"
       " || '/' || (SELECT count(*) || '+' || total(fencing_token) || '+' || total(due_at_ms) FROM jobs)"
       " || '/' || (SELECT count(*) FROM plugin_values) || '/' || (SELECT total FROM webhook_payload_bytes)"
-      " || '/' || (SELECT coalesce(max(webhook_id), 0) FROM webhook_payloads)");
+      " || '/' || (SELECT coalesce(max(webhook_id), 0) FROM webhook_payloads)"
+      " || '/' || (SELECT count(*) || '+' || total(installed_at_ms) FROM plugin_versions)"
+      " || '/' || (SELECT count(*) || '+' || total(chosen_at_ms) FROM plugin_choices)"
+      " || '/' || (SELECT count(*) || '+' || total(CAST(replace(version, '.', '') AS INTEGER)) FROM plugin_pins)"
+      " || '/' || (SELECT count(*) || '+' || total(since_ms) FROM plugin_quarantines)");
   std::string fingerprint = query.step() ? query.text(0) : std::string();
   TOMADA_TRY(connection_->take_result());
   return fingerprint;

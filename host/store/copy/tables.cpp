@@ -53,6 +53,13 @@ constexpr std::array k_jobs{
     Column{"created_at_ms", integer}};
 constexpr std::array k_plugin_values{Column{"config_id", id}, Column{"key", bytes}, Column{"tenant_id", id},
                                      Column{"value", bytes}};
+constexpr std::array k_plugin_versions{Column{"plugin_id"}, Column{"sha256"}, Column{"version"},
+                                       Column{"installed_at_ms", integer}};
+constexpr std::array k_plugin_choices{Column{"plugin_id"}, Column{"sha256"}, Column{"previous_sha256"},
+                                      Column{"chosen_at_ms", integer}};
+constexpr std::array k_plugin_pins{Column{"plugin_id"}, Column{"tenant_id", id}, Column{"version"}};
+constexpr std::array k_plugin_quarantines{Column{"plugin_id"}, Column{"version"}, Column{"reason"},
+                                          Column{"signal", integer}, Column{"last_service"}, Column{"since_ms", integer}};
 
 // The log of integrations, and that of accounts which no integration has: what follows the key is the same.
 #define TOMADA_LOG_COLUMNS                                                                                           \
@@ -150,6 +157,22 @@ constexpr std::array k_tables{
                   " CROSS JOIN plugin_values v ON v.config_no = c.config_no"
                   " WHERE c.config_id >= ?1 AND (c.config_id > ?1 OR v.key > ?2) ORDER BY c.config_id, v.key",
           .count = "SELECT count(*) FROM plugin_values"},
+    Table{.name = "plugin_versions", .relation = "plugin_versions", .columns = k_plugin_versions, .keys_count = 2,
+          .rows = "SELECT plugin_id, sha256, version, installed_at_ms FROM plugin_versions WHERE (plugin_id, sha256) > (?1, ?2)"
+                  " ORDER BY plugin_id, sha256",
+          .count = "SELECT count(*) FROM plugin_versions"},
+    Table{.name = "plugin_choices", .relation = "plugin_choices", .columns = k_plugin_choices, .keys_count = 1,
+          .rows = "SELECT plugin_id, sha256, previous_sha256, chosen_at_ms FROM plugin_choices WHERE plugin_id > ?1"
+                  " ORDER BY plugin_id",
+          .count = "SELECT count(*) FROM plugin_choices"},
+    Table{.name = "plugin_pins", .relation = "plugin_pins", .columns = k_plugin_pins, .keys_count = 2,
+          .rows = "SELECT plugin_id, tenant_id, version FROM plugin_pins WHERE (plugin_id, tenant_id) > (?1, ?2)"
+                  " ORDER BY plugin_id, tenant_id",
+          .count = "SELECT count(*) FROM plugin_pins"},
+    Table{.name = "plugin_quarantines", .relation = "plugin_quarantines", .columns = k_plugin_quarantines, .keys_count = 1,
+          .rows = "SELECT plugin_id, version, reason, signal, last_service, since_ms FROM plugin_quarantines"
+                  " WHERE plugin_id > ?1 ORDER BY plugin_id",
+          .count = "SELECT count(*) FROM plugin_quarantines"},
     Table{.name = "webhook_log", .relation = "webhook_log", .columns = k_webhook_log, .keys_count = 2,
           .rows = "SELECT c.config_id, e.webhook_id, c.tenant_id, " TOMADA_LOG_VALUES
                   "api_configurations c CROSS JOIN webhook_events e ON e.config_no = c.config_no"

@@ -40,7 +40,8 @@ PostgresStore::PostgresStore(Address address, const Options& options)
       jobs_(make_jobs(database_)),
       values_(make_values(database_)),
       apps_(make_apps(database_)),
-      webhooks_(make_webhooks(database_, intake_)) {}
+      webhooks_(make_webhooks(database_, intake_)),
+      plugins_(make_plugins(database_)) {}
 
 // Whoever waits for a server that is away gives up.
 PostgresStore::~PostgresStore() { stop_.request(); }

@@ -18,5 +18,6 @@ std::unique_ptr<Syncs> make_syncs(Database& database);
 std::unique_ptr<Jobs> make_jobs(Database& database);
 std::unique_ptr<Values> make_values(Database& database);
 std::unique_ptr<Webhooks> make_webhooks(Database& database, Intake& intake);
+std::unique_ptr<Plugins> make_plugins(Database& database);
 
 }  // namespace tomada::store::postgres

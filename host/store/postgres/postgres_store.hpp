@@ -23,6 +23,7 @@ class PostgresStore final : public Store {
   Values& values() override { return *values_; }
   Apps& apps() override { return *apps_; }
   Webhooks& webhooks() override { return *webhooks_; }
+  Plugins& plugins() override { return *plugins_; }
   Result<void> ping(runtime::Task& task) override;
   void watch_jobs(std::function<void()> fn) override { listener_.set(std::move(fn)); }
 
@@ -42,6 +43,7 @@ class PostgresStore final : public Store {
   std::unique_ptr<Values> values_;
   std::unique_ptr<Apps> apps_;
   std::unique_ptr<Webhooks> webhooks_;
+  std::unique_ptr<Plugins> plugins_;
 };
 
 }  // namespace tomada::store::postgres

@@ -63,7 +63,8 @@ SqliteStore::SqliteStore(FileLock lock, Connections connections, const Options& 
       jobs_(make_jobs(database_)),
       values_(make_values(database_)),
       apps_(make_apps(database_)),
-      webhooks_(make_webhooks(database_)) {}
+      webhooks_(make_webhooks(database_)),
+      plugins_(make_plugins(database_)) {}
 
 Result<void> SqliteStore::ping(runtime::Task& task) {
   return database_.read(task, [](Connection& connection) -> Result<void> {

@@ -16,5 +16,6 @@ std::unique_ptr<Jobs> make_jobs(Database& database);
 std::unique_ptr<Values> make_values(Database& database);
 std::unique_ptr<Apps> make_apps(Database& database);
 std::unique_ptr<Webhooks> make_webhooks(Database& database);
+std::unique_ptr<Plugins> make_plugins(Database& database);
 
 }  // namespace tomada::store::sqlite

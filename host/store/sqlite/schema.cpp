@@ -247,7 +247,43 @@ CREATE TABLE webhook_attempts (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array k_migrations{Migration{1, "first", k_first}, Migration{2, "webhooks", k_webhooks}};
+/* What is known of plugins. A few rows for each plugin, and a row for each tenant that stays on a version. */
+constexpr const char* k_plugins = R"sql(
+CREATE TABLE plugin_versions (
+  plugin_id TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  version TEXT NOT NULL,
+  installed_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (plugin_id, sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_choices (
+  plugin_id TEXT NOT NULL PRIMARY KEY,
+  sha256 TEXT NOT NULL,
+  previous_sha256 TEXT NOT NULL DEFAULT '',
+  chosen_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_pins (
+  plugin_id TEXT NOT NULL,
+  tenant_id TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
+  version TEXT NOT NULL,
+  PRIMARY KEY (plugin_id, tenant_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX plugin_pins_by_tenant ON plugin_pins (tenant_id);
+
+CREATE TABLE plugin_quarantines (
+  plugin_id TEXT NOT NULL PRIMARY KEY,
+  version TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  signal INTEGER NOT NULL,
+  last_service TEXT NOT NULL,
+  since_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array k_migrations{Migration{1, "first", k_first}, Migration{2, "webhooks", k_webhooks},
+                                  Migration{3, "plugins", k_plugins}};
 
 std::int64_t scalar(Connection& connection, Sql sql) {
   auto query = connection.prepare(sql);

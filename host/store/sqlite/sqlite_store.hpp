@@ -29,6 +29,7 @@ class SqliteStore final : public Store {
   Values& values() override { return *values_; }
   Apps& apps() override { return *apps_; }
   Webhooks& webhooks() override { return *webhooks_; }
+  Plugins& plugins() override { return *plugins_; }
   Result<void> ping(runtime::Task& task) override;
 
   /// Transactions so far; many writes share one.
@@ -48,6 +49,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Values> values_;
   std::unique_ptr<Apps> apps_;
   std::unique_ptr<Webhooks> webhooks_;
+  std::unique_ptr<Plugins> plugins_;
 };
 
 }  // namespace tomada::store::sqlite

@@ -56,6 +56,15 @@ class CopyTest : public ::testing::Test {
       TOMADA_TRY(store->tenants().add_key(task, key));
       TOMADA_TRY(store->tenants().allow_plugin(task, tenant.tenant_id, "aws-s3", k_now_ms));
       TOMADA_TRY(store->tenants().put_wrapped_key(task, tenant.tenant_id, std::string("\0\xff'\\", 4)));
+      Plugins& plugins = store->plugins();
+      for (const char* sha256 : {"bb", "aa", "it's"})
+        TOMADA_TRY(plugins.add_version(task, {.plugin_id = "stripe", .sha256 = sha256, .version = "1", .installed_at_ms = 1}));
+      TOMADA_TRY(plugins.choose(task, "stripe", "aa", 2));
+      TOMADA_TRY(plugins.choose(task, "stripe", "bb", 3));
+      TOMADA_TRY(plugins.pin(task, {.plugin_id = "stripe", .tenant_id = tenant.tenant_id, .version = "1"}));
+      TOMADA_TRY(plugins.pin(task, {.plugin_id = "Zoom", .tenant_id = other.tenant_id, .version = "2"}));
+      TOMADA_TRY(plugins.quarantine(task, {.plugin_id = "Zoom", .version = "2", .reason = "r", .signal = 11,
+                                           .last_service = "http", .since_ms = 4}));
       second.app_id = app.app_id;
       second.account_id = "42";
       second.sealed_credentials = std::string("\0sealed\n", 8);
@@ -149,6 +158,14 @@ TEST_F(CopyTest, EveryPartReadsTheSameOnBothSides) {
       EXPECT_EQ(found->app_id, app.app_id);
       EXPECT_EQ(found->version, 2);
       EXPECT_EQ(value_of(store->apps().find(task, tenant.tenant_id, app.app_id))->sealed_credentials, app.sealed_credentials);
+      const PluginState plugins = value_of(store->plugins().all(task));
+      EXPECT_EQ(plugins.versions.size(), 3u);
+      EXPECT_EQ(plugins.versions.back().sha256, "it's");
+      EXPECT_EQ(plugins.choices.at(0).previous_sha256, "aa");
+      EXPECT_EQ(plugins.choices.at(0).chosen_at_ms, 3);
+      EXPECT_EQ(plugins.pins.size(), 2u);
+      EXPECT_EQ(plugins.pins.at(0).tenant_id, other.tenant_id);
+      EXPECT_EQ(plugins.quarantines.at(0).signal, 11);
       EXPECT_EQ(value_of(store->values().get(task, tenant.tenant_id, integration.config_id, "cursor")), std::string("\0a'", 3));
       EXPECT_EQ(value_of(store->values().get(task, tenant.tenant_id, integration.config_id, std::string("\xff\0", 2))), "odd key");
       const auto dead = value_of(store->webhooks().find(task, tenant.tenant_id, integration.config_id, dead_id));

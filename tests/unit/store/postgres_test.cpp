@@ -52,6 +52,9 @@ struct PostgresTest : PostgresPair {
     value_of(on_loop([&](Task& task) { return one->tenants().allow_plugin(task, of.tenant_id, "aws-s3", k_now_ms); }));
     value_of(on_loop([&](Task& task) { return one->tenants().put_wrapped_key(task, of.tenant_id, "key"); }));
     value_of(on_loop([&](Task& task) { return one->values().put(task, of.tenant_id, of.config_id, "k", "v"); }));
+    value_of(on_loop([&](Task& task) {
+      return one->plugins().pin(task, {.plugin_id = "aws-s3", .tenant_id = of.tenant_id, .version = "1.0.0"});
+    }));
     add_app(*one, of.tenant_id);
     add_sync(*one, of);
     commit(*one, page_of(of, {upsert("a", "{}"), upsert("b", "{}")}));
@@ -73,7 +76,7 @@ TEST_F(PostgresTest, AQueryThatForgetsTheTenantSeesOnlyThatOfItsTransaction) {
   fill(integration);
   fill(foreign);
   const auto tables = tables_with_a_tenant();
-  EXPECT_EQ(tables.size(), 19u);
+  EXPECT_EQ(tables.size(), 20u);
   for (const std::string& table : tables) {
     see_as("*");
     EXPECT_EQ(number("SELECT count(DISTINCT tenant_id) FROM " + table), 2) << table << " has rows of both, seen by the host";
@@ -90,6 +93,24 @@ TEST_F(PostgresTest, AQueryThatForgetsTheTenantSeesOnlyThatOfItsTransaction) {
     sql("ROLLBACK");
     see_as("");
     EXPECT_EQ(number("SELECT count(*) FROM " + table), 0) << table << " shows nothing to a session that says nothing";
+  }
+}
+
+TEST_F(PostgresTest, OfPluginsATenantSeesItsPinsOnly) {
+  value_of(on_loop([&](Task& task) -> Result<void> {
+    Plugins& plugins = one->plugins();
+    TOMADA_TRY(plugins.add_version(task, {.plugin_id = "p", .sha256 = "aa", .version = "1", .installed_at_ms = 1}));
+    TOMADA_TRY(plugins.choose(task, "p", "aa", 1));
+    TOMADA_TRY(plugins.pin(task, {.plugin_id = "p", .tenant_id = tenant.tenant_id, .version = "1"}));
+    return plugins.quarantine(task, {.plugin_id = "p", .version = "1", .reason = "r", .signal = 0, .last_service = "", .since_ms = 1});
+  }));
+  for (const std::string table : {"plugin_versions", "plugin_choices", "plugin_quarantines", "plugin_pins"}) {
+    see_as("*");
+    EXPECT_EQ(number("SELECT count(*) FROM integrations." + table), 1) << table;
+    see_as(tenant.tenant_id);
+    EXPECT_EQ(number("SELECT count(*) FROM integrations." + table), table == "plugin_pins" ? 1 : 0) << table;
+    see_as("");
+    EXPECT_EQ(number("SELECT count(*) FROM integrations." + table), 0) << table;
   }
 }
 
@@ -160,7 +181,8 @@ TEST_F(PostgresTest, RemovingAnIntegrationLeavesNoRowButTheTenantsOwn) {
   fill(integration);
   value_of(on_loop([&](Task& task) { return two->integrations().remove(task, tenant.tenant_id, integration.config_id); }));
   see_as("*");
-  const std::set<std::string> stays{"tenants", "api_keys", "allowed_plugins", "tenant_keys", "apps", "webhook_keys"};
+  const std::set<std::string> stays{"tenants", "api_keys", "allowed_plugins", "tenant_keys", "apps", "webhook_keys",
+                                    "plugin_pins"};
   for (const std::string& table : tables_with_a_tenant())
     EXPECT_EQ(number("SELECT count(*) FROM " + table) > 0, stays.contains(table.substr(table.find('.') + 1))) << table;
 }

@@ -1,0 +1,9 @@
+// The texts of migrations that stand in files of their own (schema_<subject>.cpp). A released one never changes.
+#pragma once
+
+namespace tomada::store::postgres {
+
+extern const char k_views[];
+extern const char k_plugins[];
+
+}  // namespace tomada::store::postgres
