@@ -62,6 +62,12 @@ std::vector<std::unique_ptr<http::Client>> make_clients(runtime::Loops& loops, c
   return clients;
 }
 
+/// Installed beside the host.
+fs::path worker_program() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path() / "tomada-worker";
+}
+
 std::string public_url_of(const settings::Settings& settings) {
   std::string url = settings.webhooks.public_url.empty() ? "http://" + settings.listen : settings.webhooks.public_url;
   while (url.ends_with('/')) url.pop_back();
@@ -138,7 +144,7 @@ class Host final {
   Host(const settings::Settings& settings, std::unique_ptr<store::Store> store, std::unique_ptr<credentials::Vault> vault,
        std::unique_ptr<plugin::Registry> registry)
       : settings_(settings), store_(std::move(store)), vault_(std::move(vault)), registry_(std::move(registry)),
-        loops_(clock_, threads_of(settings_)), calls_(loops_, *registry_),
+        loops_(clock_, threads_of(settings_)), calls_(loops_, *registry_, metrics_, calls_options()),
         environment_{*store_, *vault_, metrics_, make_clients(loops_, settings_)},
         runner_(loops_.at(0), store_->jobs(),
                 {.running_max = static_cast<std::size_t>(settings_.jobs.running_max),
@@ -169,6 +175,36 @@ class Host final {
                                     .started_at = clock_.steady()})) {
     runner_.handle("sync", [this](runtime::Task& task, const store::Job& job) { return syncs_.run(task, job); });
     runner_.handle("webhook", [this](runtime::Task& task, const store::Job& job) { return worker_.run(task, job); });
+  }
+
+  plugin::CallsOptions calls_options() {
+    const auto& chosen = settings_.plugins;
+    return {.in_process = chosen.isolation == "in_process",
+            .in_process_plugins = chosen.in_process,
+            .workers = {.program = worker_program(),
+                        .per_tenant = chosen.worker_per == "tenant",
+                        .memory_bytes_max = static_cast<std::uint64_t>(chosen.worker_memory_bytes_max),
+                        .threads_max = static_cast<std::uint64_t>(chosen.worker_threads_max),
+                        .idle = std::chrono::seconds(chosen.worker_idle_seconds)},
+            .pause = [this](runtime::Task& task, const store::Integration& integration, const std::string& reason) {
+              pause(task, integration, reason);
+            },
+            .quarantine = {}};
+  }
+
+  /// A job that only crashes its worker is not tried again, and neither is anything else of its integration until an
+  /// operator enables it.
+  void pause(runtime::Task& task, const store::Integration& integration, const std::string& reason) {
+    spdlog::error("plugin={} tenant={} integration={}: paused, because {}", integration.provider_name,
+                  integration.tenant_id, integration.config_id, reason);
+    auto current = store_->integrations().find(task, integration.tenant_id, integration.config_id);
+    if (current.has_error() || !*current) return;
+    store::Integration paused = **std::move(current);
+    paused.is_enabled = false;
+    paused.connection_status = "error";
+    if (const auto updated = store_->integrations().update(task, paused); updated.has_error())
+      spdlog::error("integration={}: could not be paused: {}", integration.config_id, updated.error().message);
+    receiver_.forget(integration.config_id);
   }
 
   const settings::Settings settings_;

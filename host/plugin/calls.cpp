@@ -1,11 +1,13 @@
 #include "host/plugin/calls.hpp"
 
 #include "host/abi/in_process_instance.hpp"
-#include "host/base/assert.hpp"
+#include "host/plugin/blame.hpp"
+#include "host/plugin/in_process_loader.hpp"
+#include "host/plugin/sealed_files.hpp"
 
-#include <list>
+#include <algorithm>
 #include <new>
-#include <unordered_map>
+#include <optional>
 #include <utility>
 
 namespace tomada::plugin {
@@ -16,9 +18,6 @@ using runtime::Loop;
 using runtime::Task;
 using runtime::Wait;
 
-/// Instances that one loop keeps; beyond it the one that was used longest ago goes, if it is idle.
-constexpr std::size_t k_instances_max = 10'000;
-
 /// FNV-1a: the same loop for an integration in every process, whatever the standard library's hash is.
 std::uint64_t stable_hash(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -26,64 +25,25 @@ std::uint64_t stable_hash(std::string_view text) {
   return hash;
 }
 
-struct Kept {
-  std::string config_id;
-  std::int64_t version{};
-  std::unique_ptr<abi::Instance> instance;
-};
-
-/// The instances of one loop; only its thread looks inside.
-class Shelf {
- public:
-  /// Shared by the shelf and the calls that use the instance: a replaced one goes with the last of them.
-  Result<std::shared_ptr<Kept>> take(const std::shared_ptr<abi::LoadedPlugin>& plugin, Loop& loop,
-                                     const store::Integration& integration) {
-    const auto found = by_id_.find(integration.config_id);
-    if (found != by_id_.end()) {
-      Kept& kept = **found->second;
-      // A caller that read an older row than the one this instance was made for gets the newer instance.
-      if (kept.version >= integration.version && !kept.instance->broken()) {
-        by_use_.splice(by_use_.begin(), by_use_, found->second);
-        return *found->second;
-      }
-      drop(found);
-    }
-    auto instance = abi::InProcessInstance::create(plugin, loop, integration.config_id, integration.config_json);
-    if (instance.has_error()) return std::move(instance).error();
-    make_room();
-    auto kept = std::make_shared<Kept>(Kept{integration.config_id, integration.version, std::move(*instance)});
-    by_use_.push_front(kept);
-    by_id_[kept->config_id] = by_use_.begin();
-    return kept;
-  }
-
- private:
-  using ByUse = std::list<std::shared_ptr<Kept>>;
-
-  void drop(std::unordered_map<std::string, ByUse::iterator>::iterator at) {
-    by_use_.erase(at->second);
-    by_id_.erase(at);
-  }
-  void make_room() {
-    if (by_use_.size() < k_instances_max) return;
-    for (auto at = by_use_.rbegin(); at != by_use_.rend(); ++at)
-      if (at->use_count() == 1) return drop(by_id_.find((*at)->config_id));
-  }
-
-  ByUse by_use_;  // most recent first
-  std::unordered_map<std::string, ByUse::iterator> by_id_;
-};
+/// The call was in a worker when that ended.
+bool is_crash(const Result<void>& result) {
+  return result.has_error() && result.error().provider_code == worker::k_crashed;
+}
 
 /// One call on its way: lives on the caller's stack, which waits until nothing refers to it any more.
 class Passage {
  public:
-  Passage(Task& caller, Shelf& shelf, Loop& loop, std::shared_ptr<abi::LoadedPlugin> plugin,
+  Passage(Task& caller, Shelf& shelf, Loop& loop, std::shared_ptr<const Release> release, Code code, bool alone,
           const store::Integration& integration, const Calls::Call& call)
-      : caller_(caller), home_(caller.loop()), shelf_(shelf), loop_(loop), plugin_(std::move(plugin)),
-        integration_(integration), call_(call), wait_(caller) {}
+      : caller_(caller), home_(caller.loop()), shelf_(shelf), loop_(loop), release_(std::move(release)),
+        code_(std::move(code)), alone_(alone), integration_(integration), call_(call), wait_(caller) {}
+
+  /// The crash that ended the call, or null.
+  [[nodiscard]] const std::shared_ptr<const abi::Crash>& crash() const { return crash_; }
 
   Result<void> run() {
-    const std::size_t stack_bytes = abi::stack_bytes_of(plugin_->manifest());
+    const bool is_here = std::holds_alternative<std::shared_ptr<abi::LoadedPlugin>>(code_);
+    const std::size_t stack_bytes = is_here ? abi::stack_bytes_of(*release_->manifest) : runtime::k_stack_bytes_default;
     loop_.post([this, stack_bytes, deadline = caller_.deadline()] { start(deadline, stack_bytes); });
     if (wait_.wait(Interruptible::yes).has_error()) interrupt();
     // The call's frames refer to the caller's: it always comes to its own end first.
@@ -114,9 +74,17 @@ class Passage {
   }
   Result<void> use_instance(Task& task) {
     TOMADA_TRY(task.check());
-    TOMADA_TRY_ASSIGN(const std::shared_ptr<Kept> kept, shelf_.take(plugin_, loop_, integration_));
-    TOMADA_TRY(kept->instance->ready(task));
-    return call_(task, *kept->instance);
+    std::optional<abi::Turns::Turn> turn;
+    if (alone_) {
+      TOMADA_TRY_ASSIGN(abi::Turns::Turn mine, shelf_.alone(release_->plugin_id).take(task));
+      turn.emplace(std::move(mine));
+    }
+    TOMADA_TRY_ASSIGN(const std::shared_ptr<Kept> kept, alone_ ? shelf_.take_alone(release_, code_, integration_)
+                                                               : shelf_.take(release_, code_, integration_));
+    auto result = kept->instance->ready(task);
+    if (result.has_value()) result = call_(task, *kept->instance);
+    if (is_crash(result)) crash_ = kept->instance->crash();
+    return result;
   }
   void pass_on(Errc reason) {
     early_ = reason;
@@ -141,7 +109,9 @@ class Passage {
   Loop& home_;
   Shelf& shelf_;
   Loop& loop_;
-  std::shared_ptr<abi::LoadedPlugin> plugin_;  // shared with the registry and the instances
+  std::shared_ptr<const Release> release_;  // shared with the registry and the instances
+  Code code_;
+  const bool alone_;
   const store::Integration& integration_;
   const Calls::Call& call_;
   Wait wait_;
@@ -149,31 +119,97 @@ class Passage {
   Task* callee_{nullptr};         // the call's loop
   std::optional<Errc> early_;     // the call's loop: the interruption came before the task
   Result<void> result_;
+  std::shared_ptr<const abi::Crash> crash_;  // with the others that it ended
 };
 
 }  // namespace
 
 struct Calls::Impl {
-  struct alignas(64) OneShelf {
-    Shelf shelf;
-  };
-  Impl(runtime::Loops& all, Registry& known) : loops(all), registry(known), shelves(all.count()) {}
+  Impl(runtime::Loops& all, Registry& known, runtime::Metrics& metrics, CallsOptions chosen)
+      : loops(all), registry(known), options(std::move(chosen)), blame(loops.at(0).clock()) {
+    for (std::size_t i = 0; i < loops.count(); ++i)
+      shelves.push_back(std::make_unique<Shelf>(
+          loops.at(i), metrics, options.workers, [this](const Release& release, const std::shared_ptr<const abi::Crash>& crash) {
+            if (crash->calls_count == 0) judge(blame.crashed_idle(release.plugin_id, crash), release.plugin_id, release.version);
+          }));
+  }
+
+  [[nodiscard]] bool is_in_process(const std::string& plugin_id) const {
+    const auto& trusted = options.in_process_plugins;
+    return options.in_process || std::find(trusted.begin(), trusted.end(), plugin_id) != trusted.end();
+  }
+  Result<Code> code_of(Task& task, const Release& release) {
+    if (is_in_process(release.plugin_id)) {
+      TOMADA_TRY_ASSIGN(auto loaded, loader.load(release));
+      return Code(std::move(loaded));
+    }
+    TOMADA_TRY_ASSIGN(auto sealed, sealed_files.of(task, release));
+    return Code(std::move(sealed));
+  }
+  Result<void> blame_for(Task& task, const store::Integration& integration,
+                         const std::shared_ptr<const abi::Crash>& crash, const std::string& job, Result<void> result) {
+    const auto verdict = blame.crashed(integration.provider_name, crash, job, integration.config_id);
+    judge(verdict, integration);
+    if (!verdict.gives_up_job) return result;
+    const std::string reason = "the plugin's process crashed twice while it did this alone; the last time it " + crash->cause;
+    if (options.pause) options.pause(task, integration, reason);
+    return fail(Errc::permanent, reason);
+  }
+  void judge(const Blame::Verdict& verdict, const store::Integration& integration) {
+    const auto release = registry.choose(integration.provider_name, integration.tenant_id);
+    judge(verdict, integration.provider_name, release.has_value() ? (*release)->version : "");
+  }
+  void judge(const Blame::Verdict& verdict, const std::string& plugin_id, const std::string& version) {
+    if (!verdict.quarantines || !options.quarantine) return;
+    blame.forget(plugin_id);
+    const abi::Crash& last = *verdict.quarantines;
+    options.quarantine({.plugin_id = plugin_id,
+                        .version = version,
+                        .reason = "its process crashed " + std::to_string(k_crashes_max) + " times in " +
+                                  std::to_string(k_crash_window.count()) +
+                                  " minutes, and no single integration explains it; the last time it " + last.cause,
+                        .signal = last.signal,
+                        .last_service = last.last_service,
+                        .since_ms = loops.at(0).clock().unix_ms()});
+  }
+
   runtime::Loops& loops;
   Registry& registry;
-  std::vector<OneShelf> shelves;  // by loop index
+  const CallsOptions options;
+  Blame blame;
+  InProcessLoader loader;
+  SealedFiles sealed_files;
+  std::vector<std::unique_ptr<Shelf>> shelves;  // by loop index
 };
 
-Calls::Calls(runtime::Loops& loops, Registry& registry) : impl_(std::make_unique<Impl>(loops, registry)) {}
+Calls::Calls(runtime::Loops& loops, Registry& registry, runtime::Metrics& metrics, CallsOptions options)
+    : impl_(std::make_unique<Impl>(loops, registry, metrics, std::move(options))) {}
 Calls::~Calls() = default;
 
 Loop& Calls::loop_of(std::string_view config_id) { return impl_->loops.at(stable_hash(config_id) % impl_->loops.count()); }
 
-Result<void> Calls::run(Task& task, const store::Integration& integration, const Call& call) {
+void Calls::forget_crashes(const std::string& plugin_id) { impl_->blame.forget(plugin_id); }
+
+Result<void> Calls::run(Task& task, const store::Integration& integration, const Call& call, const std::string& job) {
   TOMADA_TRY(task.check());
-  TOMADA_TRY_ASSIGN(auto plugin, impl_->registry.load(integration.provider_name));
+  TOMADA_TRY_ASSIGN(const std::shared_ptr<const Release> release,
+                    impl_->registry.choose(integration.provider_name, integration.tenant_id));
+  TOMADA_TRY_ASSIGN(Code code, impl_->code_of(task, *release));
   Loop& loop = loop_of(integration.config_id);
-  Shelf& shelf = impl_->shelves[loop.index()].shelf;
-  return Passage(task, shelf, loop, std::move(plugin), integration, call).run();
+  const bool alone = suspects(job);
+  Passage passage(task, *impl_->shelves[loop.index()], loop, release, std::move(code), alone, integration, call);
+  auto result = passage.run();
+  if (passage.crash()) return impl_->blame_for(task, integration, passage.crash(), job, std::move(result));
+  if (alone) impl_->judge(impl_->blame.acquit(release->plugin_id, job), integration);
+  return result;
+}
+
+bool Calls::suspects(const std::string& job) const { return impl_->blame.suspects(job); }
+
+Result<void> Calls::after_crash(Task& task, const store::Integration& integration, const abi::Instance& instance,
+                                const std::string& job, Result<void> result) {
+  if (!is_crash(result) || !instance.crash()) return result;
+  return impl_->blame_for(task, integration, instance.crash(), job, std::move(result));
 }
 
 }  // namespace tomada::plugin

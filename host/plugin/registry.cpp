@@ -184,6 +184,9 @@ Result<std::unique_ptr<Registry>> Registry::scan(const fs::path& plugin_dir, con
         entry.refusals.push_back({"P20", "could not be copied: " + kept.error().message});
     for (const auto& refusal : entry.refusals)
       spdlog::warn("plugin {} refused, {}: {}", file.filename().string(), refusal.rule, refusal.reason);
+    if (entry.refusals.empty())
+      registry->releases_.push_back(std::make_shared<const Release>(
+          Release{entry.plugin_id, entry.version, entry.sha256, copy_path(registry->private_dir_, entry.sha256), entry.manifest}));
     registry->entries_.push_back(std::move(entry));
   }
   return registry;
@@ -195,21 +198,10 @@ const Entry* Registry::find(std::string_view plugin_id) const {
   return nullptr;
 }
 
-Result<std::shared_ptr<abi::LoadedPlugin>> Registry::load(std::string_view plugin_id) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [id, loaded] : loaded_)
-    if (id == plugin_id) return loaded;
-  const Entry* const entry = find(plugin_id);
-  if (entry == nullptr)
-    return fail(Errc::not_found, "no plugin named " + std::string(plugin_id) + " is available on this host");
-  const fs::path copy = copy_path(private_dir_, entry->sha256);
-  TOMADA_TRY_ASSIGN(const std::string digest, digest_of(copy));
-  if (digest != entry->sha256)
-    return fail(Errc::unavailable, copy.string() + ": is not what was inspected; remove it and start again");
-  auto loaded = abi::LoadedPlugin::load(copy, *entry->manifest);
-  if (loaded.has_error()) return std::move(loaded).error().within("plugin " + entry->plugin_id);
-  loaded_.emplace_back(entry->plugin_id, *loaded);
-  return *loaded;
+Result<std::shared_ptr<const Release>> Registry::choose(std::string_view plugin_id, std::string_view) const {
+  for (const auto& release : releases_)
+    if (release->plugin_id == plugin_id) return release;
+  return fail(Errc::not_found, "no plugin named " + std::string(plugin_id) + " is available on this host");
 }
 
 }  // namespace tomada::plugin

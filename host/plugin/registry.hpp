@@ -14,6 +14,15 @@
 
 namespace tomada::plugin {
 
+/// One version of a plugin that passed the checks. Immutable.
+struct Release {
+  std::string plugin_id;
+  std::string version;
+  std::string sha256;
+  std::filesystem::path copy;                     // in the private directory, named by its content
+  std::shared_ptr<const abi::Manifest> manifest;  // shared with everyone who looked the plugin up
+};
+
 /// A file of the plugin directory and what became of it.
 struct Entry {
   std::filesystem::path file;
@@ -36,15 +45,14 @@ class Registry {
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
   /// The available plugin of that id.
   [[nodiscard]] const Entry* find(std::string_view plugin_id) const;
-  /// Loads it the first time. NOT_FOUND; UNAVAILABLE or INVALID_DATA as abi::LoadedPlugin::load says.
-  Result<std::shared_ptr<abi::LoadedPlugin>> load(std::string_view plugin_id);
+  /// What a call of this tenant uses. NOT_FOUND.
+  [[nodiscard]] Result<std::shared_ptr<const Release>> choose(std::string_view plugin_id, std::string_view tenant_id) const;
 
  private:
   Registry() = default;
   std::filesystem::path private_dir_;
   std::vector<Entry> entries_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::string, std::shared_ptr<abi::LoadedPlugin>>> loaded_;  // shared with running instances
+  std::vector<std::shared_ptr<const Release>> releases_;  // shared with running instances
 };
 
 }  // namespace tomada::plugin

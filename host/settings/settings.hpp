@@ -19,6 +19,15 @@ struct Settings {
     std::string format{"text"};
   } log;
 
+  struct Plugins {
+    std::string isolation{"worker"};
+    std::vector<std::string> in_process;
+    std::string worker_per{"plugin"};
+    std::int64_t worker_memory_bytes_max{512 * 1024 * 1024};
+    std::int64_t worker_threads_max{64};
+    std::int64_t worker_idle_seconds{60};
+  } plugins;
+
   struct Http {
     std::vector<std::string> allow_private;
     std::string ca_file;

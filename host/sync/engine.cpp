@@ -89,7 +89,7 @@ Result<TestOutcome> Engine::test_connection(runtime::Task& task, const store::In
     TOMADA_TRY_ASSIGN(auto services,
                       service::make_call_services(call, environment_, integration, *entry->manifest, nullptr));
     return instance.test_connection(call, *services);
-  });
+  }, "test/" + integration.config_id);
   TestOutcome outcome{.ok = result.has_value(),
                       .latency = std::chrono::duration_cast<milliseconds>(task.clock().steady() - started)};
   if (result.has_error()) {
@@ -156,7 +156,8 @@ struct Engine::Attempt {
           TOMADA_TRY_ASSIGN(auto services, service::make_call_services(call, engine.environment_, integration,
                                                                        manifest, &context));
           return instance.sync(call, *services, request);
-        }));
+        },
+        "sync/" + job.job_id));
     return syncs.finish_entity(task, sync, entity.name, job.fencing_token);
   }
 

@@ -69,4 +69,6 @@ HandedOver hand_over(runtime::Task& task, abi::Instance& instance, const Target&
   return handed;
 }
 
+std::string job_of(std::int64_t webhook_id) { return "webhook/" + store::format_webhook_id(webhook_id); }
+
 }  // namespace tomada::webhook

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tomada::webhook {
@@ -46,5 +47,8 @@ struct HandedOver {
 /// On the instance's loop. The task's deadline bounds the call.
 HandedOver hand_over(runtime::Task& task, abi::Instance& instance, const Target& target, const StoredEvent& event,
                      bool wants_reply);
+
+/// What plugin::Calls knows the work on an event by.
+std::string job_of(std::int64_t webhook_id);
 
 }  // namespace tomada::webhook

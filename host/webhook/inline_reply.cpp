@@ -23,8 +23,8 @@ void call_plugin(runtime::Task& task, const InlineCall& with, const Target& targ
                             .received_at_ms = event.received_at_ms,
                             .attempt = 1},
                            true);
-        return {};
-      });
+        return handed.result;
+      }, job_of(webhook_id));
   if (called.has_error()) handed.result = called.error();
   const bool succeeded = handed.result.has_value();
   auto reply = std::move(handed.reply);

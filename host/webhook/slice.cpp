@@ -51,7 +51,7 @@ Result<Slice::End> Slice::run(Task& task) {
     entered = calls_.run(task, target_.integration, [&](Task& inside, abi::Instance& instance) -> Result<void> {
       again = coordinate(inside, instance);
       return {};
-    });
+    }, "webhooks/" + target_.integration.config_id);
   }
   // Nothing of this slice runs any more. What no fiber came to goes back; where the store cannot do that, reclaim() will.
   bool keeps = true;
@@ -200,14 +200,7 @@ void Slice::work_chain(Task& task, abi::Instance& instance, Chain chain) {
 /// May the next of its subject follow?
 bool Slice::work_event(Task& task, abi::Instance& instance, const store::Webhook& event) {
   task.replace_deadline(Deadline::after(task.clock(), options_.call_timeout));
-  HandedOver handed = hand_over(task, instance, target_,
-                                {.event_id = event.event_id,
-                                 .event_type = event.event_type,
-                                 .headers = event.headers,
-                                 .body = event.body,
-                                 .received_at_ms = event.received_at_ms,
-                                 .attempt = event.processing_attempts},
-                                false);
+  HandedOver handed = hand_to_plugin(task, instance, event);
   task.replace_deadline(Deadline::never());
   if (instance.broken()) broken_ = true;
   const std::int64_t duration_us = handed.duration_us;
@@ -217,6 +210,34 @@ bool Slice::work_event(Task& task, abi::Instance& instance, const store::Webhook
                              outcome.processing_status == "pending" ? "retried" : outcome.processing_status,
                              std::chrono::microseconds(duration_us));
   return outcome.processing_status != "pending";
+}
+
+/// An event that was in a process which crashed is handed over alone, to a process of its own.
+HandedOver Slice::hand_to_plugin(Task& task, abi::Instance& instance, const store::Webhook& event) {
+  const auto hand = [&](Task& on, abi::Instance& to) {
+    return hand_over(on, to, target_,
+                     {.event_id = event.event_id,
+                      .event_type = event.event_type,
+                      .headers = event.headers,
+                      .body = event.body,
+                      .received_at_ms = event.received_at_ms,
+                      .attempt = event.processing_attempts},
+                     false);
+  };
+  const std::string job = job_of(event.webhook_id);
+  if (!calls_.suspects(job)) {
+    HandedOver handed = hand(task, instance);
+    handed.result = calls_.after_crash(task, target_.integration, instance, job, std::move(handed.result));
+    return handed;
+  }
+  HandedOver handed;
+  handed.started_at_ms = task.clock().unix_ms();
+  auto called = calls_.run(task, target_.integration, [&](Task& inside, abi::Instance& alone) {
+    handed = hand(inside, alone);
+    return handed.result;
+  }, job);
+  handed.result = std::move(called);
+  return handed;
 }
 
 store::WebhookOutcome Slice::judge(Task& task, const store::Webhook& event, HandedOver handed) {

@@ -55,6 +55,7 @@ class Slice {
   void work_chains(runtime::Task& task, abi::Instance& instance);
   void work_chain(runtime::Task& task, abi::Instance& instance, Chain chain);
   bool work_event(runtime::Task& task, abi::Instance& instance, const store::Webhook& event);
+  HandedOver hand_to_plugin(runtime::Task& task, abi::Instance& instance, const store::Webhook& event);
   [[nodiscard]] store::WebhookOutcome judge(runtime::Task& task, const store::Webhook& event, HandedOver handed);
   bool keep(runtime::Task& task, store::WebhookOutcome& outcome);
   bool give_back(runtime::Task& task, const store::Webhook& event);

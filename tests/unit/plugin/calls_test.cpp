@@ -25,6 +25,7 @@ struct CallsTest : testing::Test {
   fs::path root;
   std::unique_ptr<Registry> registry;
   runtime::Loops loops{clock, 2};
+  runtime::Metrics metrics;
   std::unique_ptr<Calls> calls;
 
   CallsTest() {
@@ -36,7 +37,7 @@ struct CallsTest : testing::Test {
       fs::permissions(root / "plugins" / (plugin + ".so"), fs::perms(0644));
     }
     registry = std::move(*Registry::scan(root / "plugins", root / "copies"));
-    calls = std::make_unique<Calls>(loops, *registry);
+    calls = std::make_unique<Calls>(loops, *registry, metrics, CallsOptions{.in_process = true});
     loops.start();
   }
   ~CallsTest() override {
@@ -78,7 +79,7 @@ TEST_F(CallsTest, RunsOnTheIntegrationsLoopFromAnyLoop) {
     used.insert(home.index());
     code.on_call = [&](auto&&...) -> tomada_status { return home.on_thread() ? TOMADA_OK : TOMADA_E_INTERNAL; };
     for (std::size_t from = 0; from < 2; ++from)
-      EXPECT_TRUE(on_loop(from, [&](Task& task) { return calls->run(task, config, test); }).get().has_value());
+      EXPECT_TRUE(on_loop(from, [&](Task& task) { return calls->run(task, config, test, "job"); }).get().has_value());
   }
   EXPECT_EQ(used.size(), 2u) << "both loops have work";
   EXPECT_EQ(code.creates_count, 6) << "one instance for each integration";
@@ -87,10 +88,10 @@ TEST_F(CallsTest, RunsOnTheIntegrationsLoopFromAnyLoop) {
 TEST_F(CallsTest, AnUnknownPluginIsNotFoundAndARefusedConfigIsInvalid) {
   auto config = integration("a");
   config.provider_name = "nobody";
-  EXPECT_EQ(on_loop(0, [&](Task& task) { return calls->run(task, config, test); }).get().error().code, Errc::not_found);
+  EXPECT_EQ(on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get().error().code, Errc::not_found);
   config = integration("a");
   config.config_json = "{}";
-  const auto refused = on_loop(0, [&](Task& task) { return calls->run(task, config, test); }).get();
+  const auto refused = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();
   EXPECT_EQ(refused.error().code, Errc::invalid_config);
   EXPECT_EQ(refused.error().message, "hook: is missing");
 }
@@ -99,7 +100,7 @@ TEST_F(CallsTest, ANewerVersionAndABrokenInstanceAreReplaced) {
   code.on_call = [](auto&&...) -> tomada_status { return TOMADA_OK; };
   const auto run = [&](std::int64_t version) {
     const auto config = integration("a", version);
-    return on_loop(0, [&](Task& task) { return calls->run(task, config, test); }).get();
+    return on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();
   };
   EXPECT_TRUE(run(1).has_value());
   EXPECT_TRUE(run(1).has_value());
@@ -124,7 +125,7 @@ TEST_F(CallsTest, TheCallersDeadlineEndsTheCall) {
   };
   for (const std::string id : {"a", "b", "c"}) {
     const auto config = integration(id);
-    const auto ended = on_loop(0, [&](Task& task) { return calls->run(task, config, test); },
+    const auto ended = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); },
                                runtime::Deadline::after(clock, 100ms)).get();
     EXPECT_EQ(ended.error().code, Errc::deadline);
     EXPECT_EQ(seen, TOMADA_E_DEADLINE);
@@ -145,7 +146,7 @@ TEST_F(CallsTest, InterruptingTheCallerInterruptsTheCallAndWaitsForItsEnd) {
     Task* caller = nullptr;
     auto ended = on_loop(0, [&](Task& task) {
       caller = &task;
-      auto result = calls->run(task, config, test);
+      auto result = calls->run(task, config, test, "job");
       EXPECT_TRUE(unwound);
       return result;
     });
@@ -164,7 +165,7 @@ TEST_F(CallsTest, ManyCallsFromBothLoopsAllEnd) {
   std::vector<std::future<Result<void>>> all;
   for (int i = 0; i < 400; ++i)
     all.push_back(on_loop(static_cast<std::size_t>(i), [&, i](Task& task) {
-      return calls->run(task, configs[static_cast<std::size_t>(i) % configs.size()], test);
+      return calls->run(task, configs[static_cast<std::size_t>(i) % configs.size()], test, "job");
     }));
   for (auto& one : all) EXPECT_TRUE(one.get().has_value());
   EXPECT_EQ(code.creates_count, 20);
@@ -177,7 +178,7 @@ TEST_F(CallsTest, StoppingTheLoopsEndsCallsThatWait) {
     return abi::service<tomada_clock_service>(host, TOMADA_CLOCK_ID).sleep_ms(call, 3'600'000);
   };
   const auto config = integration("b");
-  auto ended = on_loop(0, [&](Task& task) { return calls->run(task, config, test); });
+  auto ended = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); });
   sleeping.get_future().wait();
   loops.stop();
   EXPECT_EQ(ended.get().error().code, Errc::cancelled);

@@ -1,5 +1,7 @@
 #include "host/plugin/registry.hpp"
 
+#include "host/plugin/in_process_loader.hpp"
+
 #include "tests/support/abi_test_plugins.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +77,7 @@ TEST_F(RegistryTest, P14AndP16RefuseWhatThisHostCannotRun) {
   ASSERT_EQ(registry->entries()[1].refusals.size(), 1u);
   EXPECT_EQ(registry->entries()[1].refusals[0].rule, "P14");
   EXPECT_NE(registry->entries()[1].refusals[0].reason.find("unstable.telepathy/1"), std::string::npos);
-  EXPECT_EQ(registry->load("thread-model").error().code, Errc::not_found);
+  EXPECT_EQ(registry->choose("thread-model", "t").error().code, Errc::not_found);
 }
 
 TEST_F(RegistryTest, LoadsAReadOnlyCopyThatOutlivesTheFile) {
@@ -84,9 +86,10 @@ TEST_F(RegistryTest, LoadsAReadOnlyCopyThatOutlivesTheFile) {
   const fs::path copy = copies / "sha256" / (registry->entries()[0].sha256 + ".so");
   EXPECT_EQ(fs::status(copy).permissions(), fs::perms(0500));
   fs::remove(plugins / "a.so");
-  const auto loaded = registry->load("good");
+  InProcessLoader loader;
+  const auto loaded = loader.load(**registry->choose("good", "t"));
   ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
-  EXPECT_EQ(*loaded, *registry->load("good")) << "loaded once";
+  EXPECT_EQ(*loaded, *loader.load(**registry->choose("good", "t"))) << "loaded once";
 }
 
 TEST_F(RegistryTest, ADamagedCopyIsReplacedByAScanAndRefusedByLoad) {
@@ -95,16 +98,18 @@ TEST_F(RegistryTest, ADamagedCopyIsReplacedByAScanAndRefusedByLoad) {
   const fs::path copy = copies / "sha256" / (registry->entries()[0].sha256 + ".so");
   fs::permissions(copy, fs::perms(0600));
   std::ofstream(copy, std::ios::app) << "damage";
-  const auto loaded = registry->load("good");
+  InProcessLoader loader;
+  const auto loaded = loader.load(**registry->choose("good", "t"));
   ASSERT_TRUE(loaded.has_error());
   EXPECT_EQ(loaded.error().code, Errc::unavailable);
   registry = scan();
-  EXPECT_TRUE(registry->load("good").has_value());
+  EXPECT_TRUE(loader.load(**registry->choose("good", "t")).has_value());
 }
 
 TEST_F(RegistryTest, ALoadThatTheLoaderRefusesNamesThePluginAndTheRule) {
   add("unresolved", "a.so");
-  const auto loaded = scan()->load("unresolved");
+  const auto registry = scan();
+  const auto loaded = InProcessLoader().load(**registry->choose("unresolved", "t"));
   ASSERT_TRUE(loaded.has_error());
   EXPECT_NE(loaded.error().message.find("plugin unresolved: P17: the loader refused"), std::string::npos);
 }
