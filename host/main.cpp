@@ -5,6 +5,7 @@
 #include "host/http/curl_client.hpp"
 #include "host/jobs/runner.hpp"
 #include "host/plugin/calls.hpp"
+#include "host/plugin/probe.hpp"
 #include "host/plugin/registry.hpp"
 #include "host/runtime/loop.hpp"
 #include "host/runtime/metrics.hpp"
@@ -68,6 +69,10 @@ fs::path worker_program() {
   return fs::read_symlink("/proc/self/exe", error).parent_path() / "tomada-worker";
 }
 
+plugin::RegistryOptions where_plugins_run(const settings::Settings& settings) {
+  return {.in_process = settings.plugins.isolation == "in_process", .in_process_plugins = settings.plugins.in_process};
+}
+
 std::string public_url_of(const settings::Settings& settings) {
   std::string url = settings.webhooks.public_url.empty() ? "http://" + settings.listen : settings.webhooks.public_url;
   while (url.ends_with('/')) url.pop_back();
@@ -89,7 +94,7 @@ class Host final {
                                       .wal_bytes_max = static_cast<std::size_t>(settings.store.wal_bytes_max),
                                   }));
     TOMADA_TRY_ASSIGN(auto vault, credentials::Vault::open(data_dir / "master.key", true, store->tenants()));
-    TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins"));
+    TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins", where_plugins_run(settings)));
     return std::unique_ptr<Host>(new Host(settings, std::move(store), std::move(vault), std::move(registry)));
   }
 
@@ -98,7 +103,14 @@ class Host final {
   /// Requests can be answered from now on, unless credentials could not be opened.
   Result<void> start() {
     loops_.start();
-    return in_task([this](runtime::Task& task) { return vault_->check(task); });
+    return in_task([this](runtime::Task& task) -> Result<void> {
+      TOMADA_TRY(vault_->check(task));
+      return registry_->remember(task, {.plugins = store_->plugins(),
+                                        .metrics = metrics_,
+                                        .probe = plugin::make_worker_probe(worker_options(), metrics_, where_plugins_run(settings_)),
+                                        .changed = [this] { receiver_.forget({}); },
+                                        .released = [this](const std::string& plugin_id) { calls_.forget_crashes(plugin_id); }});
+    });
   }
 
   /// Jobs run from now on; what an earlier process had in hand comes first.
@@ -110,6 +122,7 @@ class Host final {
     store_->watch_jobs([this] { runner_.kick(); });
     runner_.start();
     retention_.start();
+    registry_->watch(loops_.at(0));
     return {};
   }
 
@@ -138,7 +151,6 @@ class Host final {
   void listens_at(const std::string& address) {
     if (settings_.webhooks.public_url.empty()) receiver_.set_public_url("http://" + address);
   }
-  const plugin::Registry& registry() const { return *registry_; }
 
  private:
   Host(const settings::Settings& settings, std::unique_ptr<store::Store> store, std::unique_ptr<credentials::Vault> vault,
@@ -181,15 +193,30 @@ class Host final {
     const auto& chosen = settings_.plugins;
     return {.in_process = chosen.isolation == "in_process",
             .in_process_plugins = chosen.in_process,
-            .workers = {.program = worker_program(),
-                        .per_tenant = chosen.worker_per == "tenant",
-                        .memory_bytes_max = static_cast<std::uint64_t>(chosen.worker_memory_bytes_max),
-                        .threads_max = static_cast<std::uint64_t>(chosen.worker_threads_max),
-                        .idle = std::chrono::seconds(chosen.worker_idle_seconds)},
+            .workers = worker_options(),
             .pause = [this](runtime::Task& task, const store::Integration& integration, const std::string& reason) {
               pause(task, integration, reason);
             },
-            .quarantine = {}};
+            .quarantine = [this](const store::PluginQuarantine& quarantine) { put_into_quarantine(quarantine); }};
+  }
+
+  plugin::WorkerOptions worker_options() const {
+    const auto& chosen = settings_.plugins;
+    return {.program = worker_program(),
+            .per_tenant = chosen.worker_per == "tenant",
+            .memory_bytes_max = static_cast<std::uint64_t>(chosen.worker_memory_bytes_max),
+            .threads_max = static_cast<std::uint64_t>(chosen.worker_threads_max),
+            .idle = std::chrono::seconds(chosen.worker_idle_seconds)};
+  }
+
+  /// From any loop; the store is written by a task of its own.
+  void put_into_quarantine(const store::PluginQuarantine& quarantine) {
+    loops_.at(0).post([this, quarantine] {
+      runtime::spawn("plugin.quarantine", loops_.at(0), runtime::Deadline::never(), [this, quarantine](runtime::Task& task) {
+        if (const auto kept = registry_->quarantine(task, quarantine); kept.has_error())
+          spdlog::error("plugin {}: its quarantine is not written down: {}", quarantine.plugin_id, kept.error().message);
+      });
+    });
   }
 
   /// A job that only crashes its worker is not tried again, and neither is anything else of its integration until an
@@ -257,11 +284,6 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
   const sigset_t signals = block_stop_signals();  // before any thread starts, so that all inherit it
   TOMADA_TRY_ASSIGN(const auto address, settings::parse_listen(settings.listen));
   TOMADA_TRY_ASSIGN(auto host, Host::open(settings));
-  for (const auto& entry : host->registry().entries()) {
-    for (const auto& refusal : entry.refusals)
-      spdlog::warn("plugin file {} refused ({}): {}", entry.file.string(), refusal.rule, refusal.reason);
-    if (entry.refusals.empty()) spdlog::info("plugin {} {} available", entry.plugin_id, entry.version);
-  }
   serve::Server server(host->loops(),
                        [&host](runtime::Task& task, const serve::Request& request) { return host->answer(task, request); },
                        {.header_bytes_max = static_cast<std::size_t>(settings.api.header_bytes_max),

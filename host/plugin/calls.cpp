@@ -190,10 +190,14 @@ Loop& Calls::loop_of(std::string_view config_id) { return impl_->loops.at(stable
 
 void Calls::forget_crashes(const std::string& plugin_id) { impl_->blame.forget(plugin_id); }
 
-Result<void> Calls::run(Task& task, const store::Integration& integration, const Call& call, const std::string& job) {
+Result<void> Calls::run(Task& task, const store::Integration& integration, const Call& call, const std::string& job,
+                        std::shared_ptr<const Release> release) {
   TOMADA_TRY(task.check());
-  TOMADA_TRY_ASSIGN(const std::shared_ptr<const Release> release,
-                    impl_->registry.choose(integration.provider_name, integration.tenant_id));
+  if (release) {
+    TOMADA_TRY(impl_->registry.may_run(*release));
+  } else {
+    TOMADA_TRY_ASSIGN(release, impl_->registry.choose(integration.provider_name, integration.tenant_id));
+  }
   TOMADA_TRY_ASSIGN(Code code, impl_->code_of(task, *release));
   Loop& loop = loop_of(integration.config_id);
   const bool alone = suspects(job);

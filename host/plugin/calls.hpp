@@ -42,8 +42,10 @@ class Calls {
   /// NOT_FOUND: no such plugin. INVALID_CONFIG: create() refused. UNAVAILABLE: the plugin's process ended, or it is in
   /// quarantine.
   using Call = std::function<Result<void>(runtime::Task& task, abi::Instance& instance)>;
+  /// `release`: the version that the caller looked up, so that code and manifest are of one piece; null: what the registry
+  /// chooses now.
   Result<void> run(runtime::Task& task, const store::Integration& integration, const Call& call,
-                   const std::string& job);
+                   const std::string& job, std::shared_ptr<const Release> release = nullptr);
 
   /// For a `call` that does several jobs on its instance: one that is suspected goes through run() by itself,
   [[nodiscard]] bool suspects(const std::string& job) const;

@@ -1,207 +1,399 @@
 #include "host/plugin/registry.hpp"
 
-#include "host/abi/host_table.hpp"
 #include "host/base/encoding.hpp"
+#include "host/plugin/gate.hpp"
+#include "host/plugin/version_order.hpp"
+#include "host/plugin/watcher.hpp"
+#include "host/runtime/blocking_pool.hpp"
 
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <system_error>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 namespace tomada::plugin {
 namespace {
 
 namespace fs = std::filesystem;
+using runtime::Task;
 
-/// Files of the plugin directory that are looked at.
-constexpr std::size_t k_files_max = 1000;
+/// A directory whose changes are not told is looked at this often, and whatever failed is tried again.
+constexpr std::chrono::milliseconds k_look_interval{2'000};
 
-class Descriptor {
- public:
-  Descriptor(const fs::path& file, int flags, mode_t mode = 0) : number_(::open(file.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~Descriptor() { if (number_ >= 0) ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-Error system_failure(const fs::path& file) {
-  return fail(Errc::unavailable, file.string() + ": " + std::strerror(errno));
+Error no_plugin(std::string_view plugin_id) {
+  return fail(Errc::not_found, "no plugin named " + std::string(plugin_id) + " is available on this host");
 }
 
-/// Hands the file's bytes to `take(piece)`, which returns false to stop with errno set.
-template <class F>
-Result<std::string> digest_of(const fs::path& file, F&& take) {
-  const Descriptor from(file, O_RDONLY);
-  if (from.number() < 0) return system_failure(file);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  if (!hash || EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) != 1)
-    return fail(Errc::internal, "SHA-256 is not available");
-  std::vector<char> piece(256 * 1024);
-  std::size_t total = 0;
-  while (true) {
-    const ssize_t count = ::read(from.number(), piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_failure(file);
-    if (count == 0) break;
-    total += static_cast<std::size_t>(count);
-    if (total > abi::k_plugin_bytes_max) return fail(Errc::invalid_data, file.string() + ": larger than 256 MiB");
-    EVP_DigestUpdate(hash.get(), piece.data(), static_cast<std::size_t>(count));
-    if (!take(std::string_view(piece.data(), static_cast<std::size_t>(count)))) return system_failure(file);
-  }
-  std::array<unsigned char, 32> digest{};
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(hash.get(), digest.data(), &size);
-  return hex_encode(std::string_view(reinterpret_cast<const char*>(digest.data()), size));
-}
-
-Result<std::string> digest_of(const fs::path& file) {
-  return digest_of(file, [](std::string_view) { return true; });
-}
-
-bool write_whole(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
-}
-
-fs::path copy_path(const fs::path& private_dir, const std::string& sha256) {
-  return private_dir / "sha256" / (sha256 + ".so");
-}
-
-Result<void> copy_checked(const fs::path& from, const fs::path& to, const std::string& sha256) {
-  const Descriptor out(to, O_WRONLY | O_CREAT | O_EXCL, 0500);
-  if (out.number() < 0) return system_failure(to);
-  TOMADA_TRY_ASSIGN(const std::string copied,
-                    digest_of(from, [&](std::string_view piece) { return write_whole(out.number(), piece); }));
-  if (copied != sha256) return fail(Errc::conflict, from.string() + ": changed while it was copied; start again");
-  if (::fsync(out.number()) != 0) return system_failure(to);
-  return {};
-}
-
-/// A place that nobody replaces a file under us: named by content, read-only, complete or not there.
-Result<void> keep_copy(const fs::path& file, const fs::path& private_dir, const std::string& sha256) {
-  const fs::path to = copy_path(private_dir, sha256);
-  std::error_code ignored;
-  if (fs::exists(to, ignored)) {
-    const auto there = digest_of(to);
-    if (there.has_value() && *there == sha256) return {};
-  }
-  fs::path partial = to;
-  partial += ".part-" + std::to_string(::getpid());
-  fs::remove(partial, ignored);
-  auto copied = copy_checked(file, partial, sha256);
-  if (copied.has_value() && ::rename(partial.c_str(), to.c_str()) != 0) copied = system_failure(to);
-  if (copied.has_error()) fs::remove(partial, ignored);
-  return copied;
-}
-
-Result<std::vector<fs::path>> plugin_files(const fs::path& plugin_dir) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator at(plugin_dir, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() != ".so") continue;
-    if (files.size() == k_files_max)
-      return fail(Errc::unavailable, plugin_dir.string() + ": more than 1,000 plugin files");
-    files.push_back(at->path());
-  }
-  if (error)
-    return fail(error == std::errc::no_such_file_or_directory ? Errc::not_found : Errc::unavailable,
-                "plugin directory " + plugin_dir.string() + ": " + error.message());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-/// What the file itself does not tell: what this host can run.
-void judge_for_host(const abi::Manifest& manifest, std::vector<abi::Refusal>& refusals) {
-  if (manifest.call_model == abi::CallModel::thread)
-    refusals.push_back({"P16", "call model thread needs a worker process, which this version does not have"});
-  const auto known = abi::known_services();
-  for (const auto& id : manifest.services_required)
-    if (std::find(known.begin(), known.end(), id) == known.end())
-      refusals.push_back({"P14", "requires the service " + id + ", which this host does not have; a newer host may, "
-                                 "or name it under services.optional"});
-}
-
-Entry entry_of(const fs::path& file) {
-  Entry entry;
-  entry.file = file;
-  auto inspection = abi::inspect_file(file);
-  if (inspection.has_error()) {
-    entry.refusals.push_back({"P20", "cannot be read: " + inspection.error().message});
-    return entry;
-  }
-  entry.sha256 = std::move(inspection->sha256);
-  entry.refusals = std::move(inspection->refusals);
-  if (inspection->has_manifest) {
-    entry.plugin_id = inspection->manifest.id;
-    entry.version = inspection->manifest.version;
-    judge_for_host(inspection->manifest, entry.refusals);
-    // Shared with everyone who looked the plugin up and keeps it for a call.
-    entry.manifest = std::make_shared<const abi::Manifest>(std::move(inspection->manifest));
-  }
-  return entry;
-}
-
-Result<void> make_private_dir(const fs::path& private_dir) {
-  std::error_code error;
-  fs::create_directories(private_dir / "sha256", error);
-  if (!error) fs::permissions(private_dir / "sha256", fs::perms::owner_all, error);
-  if (error) return fail(Errc::unavailable, private_dir.string() + ": " + error.message());
-  return {};
+Error held_back(const store::PluginQuarantine& quarantine) {
+  return fail(Errc::unavailable, "plugin " + quarantine.plugin_id + " is in quarantine since " +
+                                     format_time(quarantine.since_ms) + ": " + quarantine.reason +
+                                     "; release it with: tomada plugin release " + quarantine.plugin_id);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Registry>> Registry::scan(const fs::path& plugin_dir, const fs::path& private_dir) {
-  TOMADA_TRY(make_private_dir(private_dir));
-  TOMADA_TRY_ASSIGN(const std::vector<fs::path> files, plugin_files(plugin_dir));
-  std::unique_ptr<Registry> registry(new Registry);
-  registry->private_dir_ = fs::absolute(private_dir);
-  for (const auto& file : files) {
-    Entry entry = entry_of(file);
-    if (entry.refusals.empty())
-      if (const Entry* const other = registry->find(entry.plugin_id))
-        entry.refusals.push_back({"P15", "the plugin id " + entry.plugin_id + " is taken by " +
-                                             other->file.filename().string() + ": remove one of the two files"});
-    if (entry.refusals.empty())
-      if (auto kept = keep_copy(file, registry->private_dir_, entry.sha256); kept.has_error())
-        entry.refusals.push_back({"P20", "could not be copied: " + kept.error().message});
-    for (const auto& refusal : entry.refusals)
-      spdlog::warn("plugin {} refused, {}: {}", file.filename().string(), refusal.rule, refusal.reason);
-    if (entry.refusals.empty())
-      registry->releases_.push_back(std::make_shared<const Release>(
-          Release{entry.plugin_id, entry.version, entry.sha256, copy_path(registry->private_dir_, entry.sha256), entry.manifest}));
-    registry->entries_.push_back(std::move(entry));
+struct Registry::Impl {
+  Impl(Directory looked_at) : directory(std::move(looked_at)) {}
+
+  // What the registry knows.
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const {
+    const std::lock_guard lock(mutex);
+    return now;
   }
-  return registry;
+  void publish();
+  Result<void> reload(Task& task);
+
+  // What the directory holds.
+  Result<void> admit(Task& task, std::vector<Found> found, bool is_start);
+  using ByPlugin = std::map<std::string, std::vector<Found*>>;
+  ByPlugin sort_out(std::vector<Found>& found, bool is_start);
+  Result<void> probe(Task& task, ByPlugin& fresh);
+  Result<void> recall(Task& task, const std::vector<Found>& found);
+  Result<void> take_over(Task& task, const std::string& id, const std::vector<Found*>& newest_first);
+  void refuse(Found& found, abi::Refusal refusal);
+  void tell(const Found& found);
+  void follow(Task& task, Registry& registry);
+
+  Directory directory;
+  runtime::BlockingPool pool{{.threads_count = 1}};
+  std::optional<Surroundings> around;  // since remember()
+  std::vector<Found> first_look;       // until remember()
+  bool is_stale{false};                // the last admit() did not come to its end
+  Gate gate;                           // for changes of `facts`, each together with the store's
+  Facts facts;
+  mutable std::mutex mutex;
+  std::shared_ptr<const Snapshot> now;  // mutex; shared with whoever asked
+};
+
+void Registry::Impl::publish() {
+  std::set<std::string> known;
+  for (const auto& version : facts.remembered.versions) known.insert(version.sha256);
+  for (const auto& entry : facts.entries) known.insert(entry.sha256);
+  std::erase_if(facts.releases, [&](const auto& release) { return !known.contains(release.first); });
+  auto made = make_snapshot(facts);
+  if (around)
+    for (const auto& [id, versions] : made->plugins) around->metrics.plugin_quarantined(id, versions.quarantine.has_value());
+  {
+    const std::lock_guard lock(mutex);
+    now = std::move(made);
+  }
+  if (around && around->changed) around->changed();
 }
 
-const Entry* Registry::find(std::string_view plugin_id) const {
-  for (const auto& entry : entries_)
-    if (entry.plugin_id == plugin_id && entry.refusals.empty()) return &entry;
-  return nullptr;
+Result<void> Registry::Impl::reload(Task& task) {
+  TOMADA_TRY_ASSIGN(facts.remembered, around->plugins.all(task));
+  publish();
+  return {};
 }
 
-Result<std::shared_ptr<const Release>> Registry::choose(std::string_view plugin_id, std::string_view) const {
-  for (const auto& release : releases_)
-    if (release->plugin_id == plugin_id) return release;
-  return fail(Errc::not_found, "no plugin named " + std::string(plugin_id) + " is available on this host");
+void Registry::Impl::tell(const Found& found) {
+  const Entry& entry = found.entry;
+  for (const auto& refusal : entry.refusals)
+    spdlog::warn("plugin file {} refused ({}): {}", entry.file.string(), refusal.rule, refusal.reason);
+  if (entry.refusals.empty())
+    spdlog::info("plugin {} {} available ({})", entry.plugin_id, entry.version, entry.file.filename().string());
+  around->metrics.plugin_loaded(entry.plugin_id, entry.refusals.empty());
+}
+
+void Registry::Impl::refuse(Found& found, abi::Refusal refusal) {
+  directory.refuse(found.entry.file, refusal);
+  found.entry.refusals.push_back(std::move(refusal));
+  found.release = nullptr;
+  tell(found);
+}
+
+/// Good files with a content that is not in use yet; the newest version of each plugin first.
+Registry::Impl::ByPlugin Registry::Impl::sort_out(std::vector<Found>& found, bool is_start) {
+  ByPlugin fresh;
+  const auto before = snapshot();
+  const auto is_known = [&](const Found& one) {
+    const auto& versions = facts.remembered.versions;
+    if (is_start)
+      return std::any_of(versions.begin(), versions.end(), [&](const store::PluginVersion& version) {
+        return version.plugin_id == one.entry.plugin_id && version.sha256 == one.entry.sha256;
+      });
+    const Versions* const plugin = before->find(one.entry.plugin_id);
+    return plugin != nullptr && plugin->current->sha256 == one.entry.sha256;
+  };
+  for (Found& one : found) {
+    if (!one.is_new) continue;
+    if (!one.release || is_known(one)) tell(one);
+    else fresh[one.entry.plugin_id].push_back(&one);
+  }
+  for (auto& [id, files] : fresh)
+    std::stable_sort(files.begin(), files.end(), [](const Found* left, const Found* right) {
+      return compare_versions(left->entry.version, right->entry.version) > 0;
+    });
+  return fresh;
+}
+
+Result<void> Registry::Impl::probe(Task& task, ByPlugin& fresh) {
+  if (!around->probe) return {};
+  for (auto& [id, files] : fresh)
+    for (auto at = files.begin(); at != files.end();) {
+      const auto probed = around->probe(task, *(*at)->release);
+      TOMADA_TRY(task.check());  // else the interruption would look like the plugin's own fault
+      if (probed.has_value()) {
+        ++at;
+        continue;
+      }
+      refuse(**at, {"P21", "does not start: " + probed.error().message});
+      at = files.erase(at);
+    }
+  return {};
+}
+
+/// A plugin that is here has all versions that the store remembers and whose copies are whole.
+Result<void> Registry::Impl::recall(Task& task, const std::vector<Found>& found) {
+  std::set<std::string> appeared;
+  for (const Found& one : found)
+    if (one.release && facts.plugin_ids.insert(one.entry.plugin_id).second) appeared.insert(one.entry.plugin_id);
+  if (appeared.empty()) return {};
+  return runtime::run_blocking(task, pool, [&]() -> Result<void> {
+    for (const auto& version : facts.remembered.versions) {
+      if (!appeared.contains(version.plugin_id)) continue;
+      auto kept = directory.kept(version.plugin_id, version.sha256);
+      if (kept.has_value()) facts.releases[version.sha256] = *std::move(kept);
+      else spdlog::warn("plugin {} {} is not available any more: {}", version.plugin_id, version.version, kept.error().message);
+    }
+    return {};
+  });
+}
+
+/// The first one becomes current; the others are there for pins.
+Result<void> Registry::Impl::take_over(Task& task, const std::string& id, const std::vector<Found*>& newest_first) {
+  const std::int64_t now_ms = task.clock().unix_ms();
+  for (auto at = newest_first.rbegin(); at != newest_first.rend(); ++at) {
+    const Entry& entry = (*at)->entry;
+    TOMADA_TRY(around->plugins.add_version(
+        task, {.plugin_id = id, .sha256 = entry.sha256, .version = entry.version, .installed_at_ms = now_ms}));
+  }
+  TOMADA_TRY(around->plugins.choose(task, id, newest_first.front()->entry.sha256, now_ms));
+  facts.held_back.erase(id);
+  const auto lifted = around->plugins.release(task, id);
+  if (lifted.has_value()) {
+    spdlog::info("plugin {}: version {} ends its quarantine", id, newest_first.front()->entry.version);
+    if (around->released) around->released(id);
+  } else if (lifted.error().code != Errc::not_found) {
+    return lifted.error();
+  }
+  return {};
+}
+
+Result<void> Registry::Impl::admit(Task& task, std::vector<Found> found, bool is_start) {
+  const bool is_changed = is_start || is_stale || found.size() != facts.entries.size() ||
+                          !std::equal(found.begin(), found.end(), facts.entries.begin(), [](const Found& one, const Entry& entry) {
+                            return !one.is_new && one.entry.file == entry.file;
+                          });
+  if (!is_changed) return {};
+  is_stale = true;
+  ByPlugin fresh = sort_out(found, is_start);
+  TOMADA_TRY(probe(task, fresh));
+
+  const Gate::Turn turn = gate.take(task);
+  TOMADA_TRY(recall(task, found));
+  Result<void> outcome;
+  for (auto& [id, files] : fresh) {
+    if (files.empty()) continue;
+    if (auto taken = take_over(task, id, files); taken.has_error()) {
+      if (taken.error().code == Errc::conflict) {
+        for (Found* const one : files) refuse(*one, {"P22", taken.error().message});
+        continue;
+      }
+      for (Found* const one : files) directory.forget(one->entry.file);  // the next look tries again
+      outcome = std::move(taken).error().within("plugin " + id);
+      continue;
+    }
+    for (const Found* const one : files) tell(*one);
+  }
+  facts.entries.clear();
+  for (Found& one : found) {
+    if (one.release) facts.releases[one.release->sha256] = one.release;
+    facts.entries.push_back(std::move(one.entry));
+  }
+  TOMADA_TRY(reload(task));
+  is_stale = false;
+  return outcome;
+}
+
+void Registry::Impl::follow(Task& task, Registry& registry) {
+  Watcher watcher(task.loop(), directory.path());
+  std::pair<std::uint64_t, std::uint64_t> watched{};
+  std::string last_trouble;
+  const auto say = [&](const std::string& trouble) {
+    if (trouble != last_trouble && !trouble.empty()) spdlog::warn("plugins: {}", trouble);
+    last_trouble = trouble;
+  };
+  while (!task.interruption()) {
+    // A directory may be replaced as a whole, by a link to another one.
+    const auto there = runtime::run_blocking(task, pool, [&] { return Result<decltype(watched)>(directory.identity()); });
+    std::string trouble;
+    if (!watcher.works() || (there.has_value() && *there != watched)) {
+      const auto started = watcher.start();
+      if (started.has_error())
+        trouble = started.error().message + "; changes are seen after " + std::to_string(k_look_interval.count()) + " ms";
+      else if (there.has_value()) watched = *there;
+    }
+    Changes changes = watcher.wait(task, k_look_interval);
+    if (task.interruption()) return;
+    if (changes.empty()) changes.all = changes.settled = true;  // also what is not told: behind links, on other machines
+    const auto refreshed = registry.refresh(task, changes);
+    if (refreshed.has_error() && !task.interruption()) trouble = refreshed.error().message;
+    say(trouble);
+  }
+}
+
+bool RegistryOptions::runs_here(const std::string& plugin_id) const {
+  return in_process || std::find(in_process_plugins.begin(), in_process_plugins.end(), plugin_id) != in_process_plugins.end();
+}
+
+Registry::Registry(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Registry::~Registry() = default;
+
+Result<std::unique_ptr<Registry>> Registry::scan(const fs::path& plugin_dir, const fs::path& private_dir,
+                                                 RegistryOptions options) {
+  TOMADA_TRY_ASSIGN(Copies copies, Copies::open(private_dir));
+  Directory directory(plugin_dir, std::move(copies), [options = std::move(options)](const std::string& plugin_id) {
+    return options.runs_here(plugin_id);
+  });
+  auto impl = std::make_unique<Impl>(std::move(directory));
+  TOMADA_TRY_ASSIGN(impl->first_look, impl->directory.look({.names = {}, .touched = {}, .all = true}));
+  Facts& facts = impl->facts;
+  for (const Found& found : impl->first_look) {
+    facts.entries.push_back(found.entry);
+    if (!found.release) continue;
+    facts.releases[found.entry.sha256] = found.release;
+  }
+  for (const auto& [sha256, release] : facts.releases) facts.plugin_ids.insert(release->plugin_id);
+  impl->publish();
+  return std::unique_ptr<Registry>(new Registry(std::move(impl)));
+}
+
+std::shared_ptr<const Snapshot> Registry::snapshot() const { return impl_->snapshot(); }
+
+std::shared_ptr<const std::vector<Entry>> Registry::entries() const {
+  auto all = snapshot();
+  return {all, &all->entries};
+}
+
+std::shared_ptr<const Release> Registry::find(std::string_view plugin_id) const {
+  const auto all = snapshot();
+  const Versions* const versions = all->find(plugin_id);
+  return versions == nullptr ? nullptr : versions->current;
+}
+
+std::shared_ptr<const Release> Registry::find(std::string_view plugin_id, std::string_view tenant_id) const {
+  const auto all = snapshot();
+  const Versions* const versions = all->find(plugin_id);
+  if (versions == nullptr) return nullptr;
+  const auto pin = versions->pins.find(tenant_id);
+  return pin == versions->pins.end() ? versions->current : pin->second.release;
+}
+
+Result<std::shared_ptr<const Release>> Registry::choose(std::string_view plugin_id, std::string_view tenant_id) const {
+  const auto all = snapshot();
+  const Versions* const versions = all->find(plugin_id);
+  if (versions == nullptr) return no_plugin(plugin_id);
+  const auto pin = versions->pins.find(tenant_id);
+  auto release = pin == versions->pins.end() ? versions->current : pin->second.release;
+  if (!release)
+    return fail(Errc::unavailable, "this tenant is pinned to version " + pin->second.version + " of plugin " +
+                                       std::string(plugin_id) + ", which is not here any more; there are: " + versions->names());
+  if (versions->holds_back(*release)) return held_back(*versions->quarantine);
+  return release;
+}
+
+Result<void> Registry::may_run(const Release& release) const {
+  const auto all = snapshot();
+  const Versions* const versions = all->find(release.plugin_id);
+  if (versions != nullptr && versions->holds_back(release)) return held_back(*versions->quarantine);
+  return {};
+}
+
+Result<void> Registry::remember(Task& task, Surroundings surroundings) {
+  Impl& impl = *impl_;
+  impl.around.emplace(std::move(surroundings));
+  TOMADA_TRY_ASSIGN(impl.facts.remembered, impl.around->plugins.all(task));
+  impl.facts.plugin_ids.clear();  // recall() gets them again, with their earlier versions
+  TOMADA_TRY(impl.admit(task, std::exchange(impl.first_look, {}), true));
+  std::set<std::string> used;
+  for (const auto& version : impl.facts.remembered.versions) used.insert(version.sha256);
+  for (const auto& entry : impl.facts.entries) used.insert(entry.sha256);
+  return runtime::run_blocking(task, impl.pool, [&]() -> Result<void> {
+    impl.directory.remove_copies_but(used);
+    return {};
+  });
+}
+
+Result<void> Registry::refresh(Task& task, const Changes& changes) {
+  TOMADA_TRY_ASSIGN(auto found, runtime::run_blocking(task, impl_->pool, [&] { return impl_->directory.look(changes); }));
+  return impl_->admit(task, std::move(found), false);
+}
+
+void Registry::watch(runtime::Loop& loop) {
+  loop.post([this, &loop] {
+    runtime::spawn("plugin.watch", loop, runtime::Deadline::never(), [this](Task& task) { impl_->follow(task, *this); });
+  });
+}
+
+Result<std::shared_ptr<const Release>> Registry::rollback(Task& task, std::string_view plugin_id) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  const auto all = snapshot();
+  const Versions* const versions = all->find(plugin_id);
+  if (versions == nullptr) return no_plugin(plugin_id);
+  if (!versions->previous)
+    return fail(Errc::conflict, "plugin " + std::string(plugin_id) + " has no previous version to go back to; there are: " +
+                                    versions->names());
+  const auto next = versions->previous;
+  TOMADA_TRY(impl_->around->plugins.choose(task, plugin_id, next->sha256, task.clock().unix_ms()));
+  spdlog::info("plugin {}: rolled back from version {} to {}", plugin_id, versions->current->version, next->version);
+  TOMADA_TRY(impl_->reload(task));
+  return next;
+}
+
+Result<void> Registry::pin(Task& task, const store::PluginPin& pin) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  const auto all = snapshot();
+  const Versions* const versions = all->find(pin.plugin_id);
+  if (versions == nullptr) return no_plugin(pin.plugin_id);
+  if (!versions->find(pin.version))
+    return fail(Errc::not_found, "there is no version " + pin.version + " of plugin " + pin.plugin_id + "; there are: " +
+                                     versions->names());
+  TOMADA_TRY(impl_->around->plugins.pin(task, pin));
+  spdlog::info("plugin {}: tenant {} stays on version {}", pin.plugin_id, pin.tenant_id, pin.version);
+  return impl_->reload(task);
+}
+
+Result<void> Registry::unpin(Task& task, std::string_view plugin_id, std::string_view tenant_id) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  if (snapshot()->find(plugin_id) == nullptr) return no_plugin(plugin_id);
+  TOMADA_TRY(impl_->around->plugins.unpin(task, plugin_id, tenant_id));
+  spdlog::info("plugin {}: tenant {} is not pinned any more", plugin_id, tenant_id);
+  return impl_->reload(task);
+}
+
+Result<void> Registry::quarantine(Task& task, store::PluginQuarantine quarantine) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  if (snapshot()->find(quarantine.plugin_id) == nullptr) return no_plugin(quarantine.plugin_id);
+  spdlog::error("plugin {} {} is in quarantine: {}", quarantine.plugin_id, quarantine.version, quarantine.reason);
+  impl_->facts.held_back[quarantine.plugin_id] = quarantine;
+  impl_->publish();
+  TOMADA_TRY(impl_->around->plugins.quarantine(task, quarantine));
+  return impl_->reload(task);
+}
+
+Result<void> Registry::release(Task& task, std::string_view plugin_id) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  const std::string id(plugin_id);
+  auto released = impl_->around->plugins.release(task, id);
+  if (released.has_error() && (released.error().code != Errc::not_found || !impl_->facts.held_back.contains(id))) return released;
+  impl_->facts.held_back.erase(id);
+  spdlog::info("plugin {} is released from quarantine", id);
+  TOMADA_TRY(impl_->reload(task));
+  if (impl_->around->released) impl_->around->released(id);
+  return {};
 }
 
 }  // namespace tomada::plugin

@@ -1,58 +1,87 @@
-// The plugins of this host: inspected, copied to a content-addressed place, loaded on first use, never unloaded.
+// The plugins of this host: which versions there are, which one a call uses, which must not run.
 #pragma once
 
-#include "host/abi/inspect.hpp"
-#include "host/abi/plugin.hpp"
+#include "host/plugin/directory.hpp"
+#include "host/plugin/release.hpp"
+#include "host/plugin/snapshot.hpp"
+#include "host/runtime/metrics.hpp"
+#include "host/runtime/task.hpp"
+#include "host/store/plugins.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace tomada::plugin {
 
-/// One version of a plugin that passed the checks. Immutable.
-struct Release {
-  std::string plugin_id;
-  std::string version;
-  std::string sha256;
-  std::filesystem::path copy;                     // in the private directory, named by its content
-  std::shared_ptr<const abi::Manifest> manifest;  // shared with everyone who looked the plugin up
+struct RegistryOptions {
+  bool in_process{false};                       // all plugins run in the host's own process
+  std::vector<std::string> in_process_plugins;  // or these
+
+  [[nodiscard]] bool runs_here(const std::string& plugin_id) const;
 };
 
-/// A file of the plugin directory and what became of it.
-struct Entry {
-  std::filesystem::path file;
-  std::string plugin_id;  // empty when the manifest could not be read
-  std::string version;
-  std::string sha256;
-  std::vector<abi::Refusal> refusals;  // empty: available
-  std::shared_ptr<const abi::Manifest> manifest;
-};
+/// Loads a version where it does no harm; the error is why it cannot run.
+using Probe = std::function<Result<void>(runtime::Task& task, const Release& release)>;
 
-/// Thread-safe. Entries stay until the process ends.
+/* Life: scan() (before the loops run; the newest versions are available) -> remember() (the store's choices count) ->
+ * watch() (the directory's changes count), which ends with its loop. What it knows is an immutable snapshot that is
+ * replaced: whoever asks waits for no scan, no probe and no store. Thread-safe. */
 class Registry {
  public:
-  /// Looks at every *.so of `plugin_dir` (no code runs), by name. A bad file is an entry with refusals, never an error;
-  /// a second file with the same id is refused ("P15"). Good files are copied to `private_dir`/sha256/<digest>.so.
-  /// Also refuses what this host cannot run: call model "thread", a required service it lacks.
-  static Result<std::unique_ptr<Registry>> scan(const std::filesystem::path& plugin_dir,
-                                                const std::filesystem::path& private_dir);
+  /// What remember() connects it with. All outlives it; `changed` and `released` run in tasks of any loop.
+  struct Surroundings {
+    store::Plugins& plugins;
+    runtime::Metrics& metrics;
+    Probe probe{};                                                      // empty: nothing is loaded before its first call
+    std::function<void()> changed{};                                    // another version or manifest may count now
+    std::function<void(const std::string& plugin_id)> released{};       // from quarantine
+  };
 
-  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
-  /// The available plugin of that id.
-  [[nodiscard]] const Entry* find(std::string_view plugin_id) const;
-  /// What a call of this tenant uses. NOT_FOUND.
+  /// Looks at every *.so of `plugin_dir` (no code runs), by name. A bad file is an entry with refusals, never an error; so is
+  /// the second file with another content for the same id and version ("P15"). Good files are copied to `private_dir`.
+  static Result<std::unique_ptr<Registry>> scan(const std::filesystem::path& plugin_dir,
+                                                const std::filesystem::path& private_dir, RegistryOptions options = {});
+  ~Registry();  // no task uses it
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+  [[nodiscard]] std::shared_ptr<const std::vector<Entry>> entries() const;
+  /// The version that takes new calls, in quarantine or not. Null: there is no such plugin.
+  [[nodiscard]] std::shared_ptr<const Release> find(std::string_view plugin_id) const;
+  /// The same for one tenant, which may be pinned. Null as well when that version is gone.
+  [[nodiscard]] std::shared_ptr<const Release> find(std::string_view plugin_id, std::string_view tenant_id) const;
+  /// What a call of this tenant uses. NOT_FOUND: no such plugin. UNAVAILABLE: in quarantine, or the pinned version is gone.
   [[nodiscard]] Result<std::shared_ptr<const Release>> choose(std::string_view plugin_id, std::string_view tenant_id) const;
+  /// For a call with a version chosen earlier. UNAVAILABLE: it is in quarantine.
+  [[nodiscard]] Result<void> may_run(const Release& release) const;
+
+  /// Once. Takes over what the store remembers; a content that it does not know is new, as if it were dropped now.
+  Result<void> remember(runtime::Task& task, Surroundings surroundings);
+  /// After remember(): starts a task that follows the directory until the loop ends.
+  void watch(runtime::Loop& loop);
+  /// Looks at what changed and takes it over: good new files are probed, written down, and become current. Not for two tasks
+  /// at a time. An error: it should be tried again, with all.
+  Result<void> refresh(runtime::Task& task, const Changes& changes);
+
+  // For the operator, after remember(); the store's errors pass.
+  /// The previous version becomes current, and the other way round; returns it. NOT_FOUND, CONFLICT: there is none.
+  Result<std::shared_ptr<const Release>> rollback(runtime::Task& task, std::string_view plugin_id);
+  /// NOT_FOUND: no such plugin, version (the words name those there are) or tenant.
+  Result<void> pin(runtime::Task& task, const store::PluginPin& pin);
+  /// NOT_FOUND: no such plugin or pin.
+  Result<void> unpin(runtime::Task& task, std::string_view plugin_id, std::string_view tenant_id);
+  /// Counts at once, even when the store does not take it. A new version that becomes current ends it.
+  Result<void> quarantine(runtime::Task& task, store::PluginQuarantine quarantine);
+  /// NOT_FOUND: it is not in quarantine.
+  Result<void> release(runtime::Task& task, std::string_view plugin_id);
 
  private:
-  Registry() = default;
-  std::filesystem::path private_dir_;
-  std::vector<Entry> entries_;
-  std::vector<std::shared_ptr<const Release>> releases_;  // shared with running instances
+  struct Impl;
+  explicit Registry(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tomada::plugin

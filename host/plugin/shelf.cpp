@@ -15,6 +15,21 @@ constexpr std::chrono::milliseconds k_sweep_interval_max{5'000};
 
 }  // namespace
 
+worker::Spec worker_spec(const WorkerOptions& options, const Release& release,
+                         std::shared_ptr<const cage::Descriptor> plugin) {
+  const abi::Manifest& manifest = *release.manifest;
+  const bool own_threads = manifest.call_model == abi::CallModel::thread;
+  return {.program = options.program,
+          .start = {.plugin_id = release.plugin_id,
+                    .own_threads = own_threads,
+                    .serial = manifest.concurrency == abi::Concurrency::serial,
+                    .stack_bytes = abi::stack_bytes_of(manifest),
+                    .memory_bytes_max = options.memory_bytes_max,
+                    .threads_max = own_threads ? options.threads_max : 0},
+          .plugin = std::move(plugin),
+          .patience = options.patience};
+}
+
 Result<std::shared_ptr<Kept>> Shelf::take(const std::shared_ptr<const Release>& release, const Code& code,
                                           const store::Integration& integration) {
   const auto found = by_id_.find(integration.config_id);
@@ -64,17 +79,7 @@ Result<std::shared_ptr<worker::Link>> Shelf::link_for(const Release& release,
   const std::string key = release.sha256 + (options_.per_tenant ? "/" + tenant_id : "");
   if (!alone)
     if (auto known = links_[key].lock(); known && known->usable()) return known;
-  const abi::Manifest& manifest = *release.manifest;
-  worker::Spec spec{.program = options_.program,
-                    .start = {.plugin_id = release.plugin_id,
-                              .own_threads = manifest.call_model == abi::CallModel::thread,
-                              .serial = manifest.concurrency == abi::Concurrency::serial,
-                              .stack_bytes = abi::stack_bytes_of(manifest),
-                              .memory_bytes_max = options_.memory_bytes_max,
-                              .threads_max = manifest.call_model == abi::CallModel::thread ? options_.threads_max : 0},
-                    .plugin = plugin,
-                    .patience = options_.patience};
-  TOMADA_TRY_ASSIGN(auto link, worker::Link::start(loop_, std::move(spec), metrics_,
+  TOMADA_TRY_ASSIGN(auto link, worker::Link::start(loop_, worker_spec(options_, release, plugin), metrics_,
                                                    [this, release](const auto& crash) { crashed_(release, crash); }));
   if (!alone) links_[key] = link;
   return link;

@@ -30,6 +30,9 @@ struct WorkerOptions {
   worker::Patience patience{};
 };
 
+worker::Spec worker_spec(const WorkerOptions& options, const Release& release,
+                         std::shared_ptr<const cage::Descriptor> plugin);
+
 /// The code of one version where it is to run: here, or as sealed bytes for a worker.
 using Code = std::variant<std::shared_ptr<abi::LoadedPlugin>, std::shared_ptr<const cage::Descriptor>>;
 

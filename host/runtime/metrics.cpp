@@ -103,6 +103,8 @@ struct Metrics::Impl {
       counter("integration_sync_records_processed_total", "Records that plugins delivered");
   Family<Counter>& records_failed = counter("integration_sync_records_failed_total", "Records that were refused");
   Family<Counter>& misbehaved = counter("tomada_plugin_misbehaved_total", "Rules of the ABI that a plugin broke");
+  Family<Counter>& plugin_loads = counter("plugin_loads_total", "Plugin files that were looked at, by what became of them");
+  Family<Gauge>& plugin_quarantined = gauge("plugin_quarantined", "1: the plugin is not called until it is released");
   Family<Gauge>& workers = gauge("plugin_workers", "Worker processes that run");
   Family<Counter>& crashes = counter("plugin_crashes_total", "Worker processes that ended without being asked to");
   Family<Counter>& worker_cpu = counter("plugin_worker_cpu_seconds_total", "CPU time of worker processes");
@@ -253,6 +255,15 @@ void Metrics::webhook_received(std::string_view provider, std::string_view statu
 
 void Metrics::webhook_intake(std::string_view provider, std::chrono::nanoseconds duration) {
   impl_->webhook_durations_of(provider, impl_->webhook_intake, 'i').Observe(seconds(duration));
+}
+
+void Metrics::plugin_loaded(std::string_view plugin, bool available) {
+  impl_->plugin_loads.Add({{"plugin", std::string(plugin.empty() ? "unknown" : plugin)}, {"result", available ? "available" : "refused"}})
+      .Increment();
+}
+
+void Metrics::plugin_quarantined(std::string_view plugin, bool is_quarantined) {
+  impl_->plugin_quarantined.Add({{"plugin", std::string(plugin)}}).Set(is_quarantined ? 1 : 0);
 }
 
 void Metrics::worker_started(std::string_view plugin) {

@@ -26,6 +26,11 @@ class Metrics {
   void sync(std::string_view provider, std::chrono::nanoseconds duration);
   void sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count);
   void plugin_misbehaved(std::string_view provider);
+  /// plugin_loads_total{plugin,result}: a file of the plugin directory was looked at, and is available or refused. `plugin`
+  /// is empty when it has no readable manifest.
+  void plugin_loaded(std::string_view plugin, bool available);
+  /// plugin_quarantined{plugin}: 1 or 0.
+  void plugin_quarantined(std::string_view plugin, bool is_quarantined);
   /// plugin_workers{plugin} goes up, and down with the end; `crash`: empty for one that was asked to, else
   /// plugin_crashes_total{plugin,cause}.
   void worker_started(std::string_view plugin);

@@ -104,7 +104,7 @@ Answer create(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto is_enabled, body.flag("is_enabled"));
   TOMADA_TRY_ASSIGN(const auto allow_legacy, body.flag("allow_legacy"));
   TOMADA_TRY_ASSIGN(const auto shared, body.flag("shared"));
-  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, provider));
+  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, call.principal.tenant_id, provider));
   if (auto refused = refuse_unless_allowed(task, parts, call.principal, provider)) return *refused;
   TOMADA_TRY_ASSIGN(const auto webhook, app_webhook(*manifest));
 
@@ -144,7 +144,7 @@ Answer change(Task& task, const Parts& parts, const Call& call) {
   if (allow_legacy) app.allow_legacy = *allow_legacy;
   if (auto refused = set_shared(call.request, shared, app)) return *refused;
   if (credentials) {
-    TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, app.provider_name));
+    TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, app.tenant_id, app.provider_name));
     TOMADA_TRY_ASSIGN(const auto webhook, app_webhook(*manifest));
     if (auto refused = set_app_credentials(task, parts, *webhook, *credentials, app)) return *refused;
   }

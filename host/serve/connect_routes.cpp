@@ -48,7 +48,7 @@ Answer connect(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
   TOMADA_TRY_ASSIGN(const auto found, find_or_none(task, parts, call));
   const std::string provider = found ? found->provider_name : call.params[0];
-  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, provider));
+  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, call.principal.tenant_id, provider));
   if (auto refused = refuse_unless_allowed(task, parts, call.principal, provider)) return *refused;
 
   const std::int64_t now_ms = parts.clock.unix_ms();

@@ -4,6 +4,7 @@
 #include "host/access/keys.hpp"
 #include "host/base/uuid.hpp"
 #include "host/serve/input.hpp"
+#include "host/serve/plugin_view.hpp"
 #include "host/serve/problem.hpp"
 
 #include <algorithm>
@@ -51,25 +52,79 @@ Answer create_key(Task& task, const Parts& parts, const Call& call) {
   return json_answer(201, {{"key", key.expose_secret()}, {"tenant", tenant}, {"role", role}});
 }
 
+Outcome<store::Tenant> find_tenant(Task& task, const Parts& parts, const std::string& name) {
+  TOMADA_TRY_ASSIGN(auto tenant, parts.store.tenants().find_by_name(task, name));
+  if (!tenant) return problem(404, Errc::not_found, "no tenant named " + name + "; make it with: tomada tenant create " + name);
+  return *std::move(tenant);
+}
+
 Answer allow_plugin(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant"}));
   TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
   const std::string& id = call.params[0];
-  if (parts.registry.find(id) == nullptr) {
+  if (!parts.registry.find(id)) {
     std::string known;
-    for (const plugin::Entry& entry : parts.registry.entries())
-      if (entry.refusals.empty()) known += (known.empty() ? "" : ", ") + entry.plugin_id;
+    for (const auto& [plugin_id, versions] : parts.registry.snapshot()->plugins) known += (known.empty() ? "" : ", ") + plugin_id;
     return problem(404, Errc::not_found, "no plugin " + id + " is available; there are: " + (known.empty() ? "none" : known));
   }
-  TOMADA_TRY_ASSIGN(const auto tenant, parts.store.tenants().find_by_name(task, name));
-  if (!tenant) return problem(404, Errc::not_found, "no tenant named " + name + "; make it with: tomada tenant create " + name);
-  TOMADA_TRY(parts.store.tenants().allow_plugin(task, tenant->tenant_id, id, parts.clock.unix_ms()));
+  TOMADA_TRY_ASSIGN(const store::Tenant tenant, find_tenant(task, parts, name));
+  TOMADA_TRY(parts.store.tenants().allow_plugin(task, tenant.tenant_id, id, parts.clock.unix_ms()));
   return json_answer(200, {{"plugin", id}, {"tenant", name}, {"allowed", true}});
 }
 
-Answer list_plugins(Task&, const Parts& parts, const Call&) {
+/// The tenants by name: pins of a tenant that is gone are gone as well.
+Outcome<ordered_json> available_view(Task& task, const Parts& parts, const plugin::Snapshot& known) {
+  TOMADA_TRY_ASSIGN(const auto tenants, parts.store.tenants().list(task));
   auto views = ordered_json::array();
-  for (const plugin::Entry& entry : parts.registry.entries()) {
+  for (const auto& [id, versions] : known.plugins) {
+    auto pins = ordered_json::array();
+    for (const store::Tenant& tenant : tenants)
+      if (const auto pin = versions.pins.find(tenant.tenant_id); pin != versions.pins.end())
+        pins.push_back({{"tenant", tenant.name}, {"version", pin->second.version}, {"available", pin->second.release != nullptr}});
+    ordered_json view;
+    view["id"] = id;
+    view["version"] = versions.current->version;
+    view["versions"] = versions_view(versions);
+    view["pins"] = std::move(pins);
+    view["quarantine"] = quarantine_view(versions.quarantine);
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+Answer roll_back_plugin(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const auto release, parts.registry.rollback(task, call.params[0]));
+  return json_answer(200, {{"plugin", call.params[0]}, {"version", release->version}, {"sha256", release->sha256}});
+}
+
+Answer pin_plugin(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant", "version"}));
+  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
+  TOMADA_TRY_ASSIGN(const std::string version, body.required_text("version"));
+  TOMADA_TRY_ASSIGN(const store::Tenant tenant, find_tenant(task, parts, name));
+  TOMADA_TRY(parts.registry.pin(task, {.plugin_id = call.params[0], .tenant_id = tenant.tenant_id, .version = version}));
+  return json_answer(200, {{"plugin", call.params[0]}, {"tenant", name}, {"version", version}});
+}
+
+Answer unpin_plugin(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant"}));
+  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
+  TOMADA_TRY_ASSIGN(const store::Tenant tenant, find_tenant(task, parts, name));
+  TOMADA_TRY(parts.registry.unpin(task, call.params[0], tenant.tenant_id));
+  return json_answer(200, {{"plugin", call.params[0]}, {"tenant", name}});
+}
+
+Answer release_plugin(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY(parts.registry.release(task, call.params[0]));
+  return json_answer(200, {{"plugin", call.params[0]}, {"released", true}});
+}
+
+/// `plugins`: the files and what became of each; `available`: what calls can use.
+Answer list_plugins(Task& task, const Parts& parts, const Call&) {
+  const auto known = parts.registry.snapshot();
+  TOMADA_TRY_ASSIGN(auto available, available_view(task, parts, *known));
+  auto views = ordered_json::array();
+  for (const plugin::Entry& entry : known->entries) {
     auto refusals = ordered_json::array();
     for (const abi::Refusal& refusal : entry.refusals) refusals.push_back({{"rule", refusal.rule}, {"reason", refusal.reason}});
     ordered_json view;
@@ -81,7 +136,7 @@ Answer list_plugins(Task&, const Parts& parts, const Call&) {
     view["refusals"] = std::move(refusals);
     views.push_back(std::move(view));
   }
-  return json_answer(200, {{"plugin_dir", parts.settings.plugin_dir}, {"plugins", std::move(views)}});
+  return json_answer(200, {{"plugin_dir", parts.settings.plugin_dir}, {"plugins", std::move(views)}, {"available", std::move(available)}});
 }
 
 }  // namespace
@@ -95,6 +150,10 @@ void add_control_routes(Router& router, const Parts& parts) {
   router.add("POST", "/control/keys", Access::host, with(create_key));
   router.add("GET", "/control/plugins", Access::host, with(list_plugins));
   router.add("POST", "/control/plugins/{id}/allow", Access::host, with(allow_plugin));
+  router.add("POST", "/control/plugins/{id}/rollback", Access::host, with(roll_back_plugin));
+  router.add("POST", "/control/plugins/{id}/pin", Access::host, with(pin_plugin));
+  router.add("POST", "/control/plugins/{id}/unpin", Access::host, with(unpin_plugin));
+  router.add("POST", "/control/plugins/{id}/release", Access::host, with(release_plugin));
 }
 
 }  // namespace tomada::serve

@@ -36,7 +36,7 @@ Answer create(Task& task, const Parts& parts, const Call& call) {
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
   TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
-  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, provider));
+  TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, call.principal.tenant_id, provider));
   if (auto refused = refuse_unless_allowed(task, parts, call.principal, provider)) return *refused;
 
   const std::int64_t now_ms = parts.clock.unix_ms();
@@ -77,7 +77,7 @@ Answer change(Task& task, const Parts& parts, const Call& call) {
   if (is_enabled) integration.is_enabled = *is_enabled;
   if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (config || credentials) {
-    TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, integration.provider_name));
+    TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, integration.tenant_id, integration.provider_name));
     if (config)
       if (auto refused = set_config(*manifest, *config, integration)) return *refused;
     if (credentials)

@@ -64,8 +64,8 @@ Outcome<ordered_json> details(runtime::Task& task, const Parts& parts, const sto
   document["is_enabled"] = integration.is_enabled;
   document["has_credentials"] = !integration.sealed_credentials.empty();
   document["config"] = ordered_json::parse(integration.config_json, nullptr, false);
-  const plugin::Entry* entry = parts.registry.find(integration.provider_name);
-  const bool has_webhook = entry != nullptr && entry->manifest->document.contains("webhook");
+  const auto release = parts.registry.find(integration.provider_name, integration.tenant_id);
+  const bool has_webhook = release && release->manifest->document.contains("webhook");
   document["webhook_url"] = has_webhook ? ordered_json(parts.webhooks.url_of(integration.config_id)) : ordered_json(nullptr);
   document["app_id"] = text_or_null(integration.app_id);
   document["account_id"] = text_or_null(integration.account_id);
@@ -76,11 +76,11 @@ Outcome<ordered_json> details(runtime::Task& task, const Parts& parts, const sto
   return view;
 }
 
-Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view provider) {
-  if (const plugin::Entry* entry = parts.registry.find(provider)) return entry->manifest;
+Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view tenant_id,
+                                                           std::string_view provider) {
+  if (const auto release = parts.registry.find(provider, tenant_id)) return release->manifest;
   std::string available;
-  for (const plugin::Entry& entry : parts.registry.entries())
-    if (entry.refusals.empty()) available += (available.empty() ? "" : ", ") + entry.plugin_id;
+  for (const auto& [id, versions] : parts.registry.snapshot()->plugins) available += (available.empty() ? "" : ", ") + id;
   return field_problem("provider", "unknown provider \"" + std::string(provider) + "\"; available: " +
                                        (available.empty() ? "none (is the plugin directory right?)" : available));
 }

@@ -30,8 +30,9 @@ Outcome<nlohmann::ordered_json> summary(runtime::Task& task, const Parts& parts,
 /// The same with config and times; never with credentials.
 Outcome<nlohmann::ordered_json> details(runtime::Task& task, const Parts& parts, const store::Integration& integration);
 
-/// 422 that names the providers there are.
-Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view provider);
+/// Of the version that this tenant uses. 422 that names the providers there are.
+Outcome<std::shared_ptr<const abi::Manifest>> find_manifest(const Parts& parts, std::string_view tenant_id,
+                                                           std::string_view provider);
 /// 403 that says how the operator allows it.
 std::optional<Answer> refuse_unless_allowed(runtime::Task& task, const Parts& parts,
                                             const access::Principal& principal, std::string_view provider);

@@ -19,7 +19,7 @@ struct Parts {
   const settings::Settings& settings;
   store::Store& store;
   credentials::Vault& vault;
-  const plugin::Registry& registry;
+  plugin::Registry& registry;
   sync::Syncing& syncing;
   webhook::Receiving& webhooks;
   std::function<void()> kick_jobs;  // a job may have become due: a replay, an integration that is enabled again

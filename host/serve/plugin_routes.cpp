@@ -1,17 +1,23 @@
 // GET /v1/plugins: what could be connected, and whether this tenant may.
 #include "host/serve/routes.hpp"
 
+#include "host/base/encoding.hpp"
 #include "host/serve/input.hpp"
+#include "host/serve/integration_view.hpp"
+#include "host/serve/plugin_view.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 namespace tomada::serve {
 namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json plugin_view(const plugin::Entry& entry, bool allowed) {
-  const abi::Manifest& manifest = *entry.manifest;
+/// As the tenant sees it: the manifest is that of the version which its calls use.
+ordered_json plugin_view(const plugin::Release& release, const plugin::Versions& versions, std::string_view tenant_id, bool allowed) {
+  const abi::Manifest& manifest = *release.manifest;
   auto entities = ordered_json::array();
   for (const abi::Entity& entity : manifest.entities) {
     auto modes = ordered_json::array();
@@ -27,24 +33,53 @@ ordered_json plugin_view(const plugin::Entry& entry, bool allowed) {
   view["support_level"] = manifest.support_level;
   view["allowed"] = allowed;
   view["entities"] = std::move(entities);
-  view["sha256"] = entry.sha256;
+  view["sha256"] = release.sha256;
   view["config_schema"] = manifest.config_schema;
   view["credentials_schema"] = manifest.credentials_schema;
+  view["versions"] = versions_view(versions);
+  const auto pin = versions.pins.find(tenant_id);
+  view["pinned"] = pin == versions.pins.end() ? ordered_json(nullptr) : ordered_json(pin->second.version);
+  view["quarantine"] = quarantine_view(versions.quarantine);
   return view;
 }
 
 }  // namespace
+
+ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quarantine) {
+  if (!quarantine) return nullptr;
+  return {{"version", quarantine->version},
+          {"reason", quarantine->reason},
+          {"signal", quarantine->signal != 0 ? ordered_json(quarantine->signal) : ordered_json(nullptr)},
+          {"last_service", text_or_null(quarantine->last_service)},
+          {"since", format_time(quarantine->since_ms)}};
+}
+
+ordered_json versions_view(const plugin::Versions& versions) {
+  auto views = ordered_json::array();
+  for (const auto& one : versions.all) {
+    ordered_json view;
+    view["version"] = one.release->version;
+    view["sha256"] = one.release->sha256;
+    view["installed_at"] = one.installed_at_ms > 0 ? ordered_json(format_time(one.installed_at_ms)) : ordered_json(nullptr);
+    view["current"] = one.release == versions.current;
+    view["previous"] = one.release == versions.previous;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
 
 void add_plugin_routes(Router& router, const Parts& parts) {
   router.add("GET", "/v1/plugins", Access::viewer, [parts](runtime::Task& task, const Call& call) -> Answer {
     TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {}));
     TOMADA_TRY_ASSIGN(const auto allowed, parts.store.tenants().allowed_plugins(task, call.principal.tenant_id));
     auto plugins = ordered_json::array();
-    for (const plugin::Entry& entry : parts.registry.entries()) {
-      if (!entry.refusals.empty() || !entry.manifest) continue;
+    const auto known = parts.registry.snapshot();
+    for (const auto& [id, versions] : known->plugins) {
       const bool is_allowed = std::any_of(allowed.begin(), allowed.end(),
-                                          [&](const store::AllowedPlugin& one) { return one.plugin_id == entry.plugin_id; });
-      plugins.push_back(plugin_view(entry, is_allowed));
+                                          [&plugin_id = id](const store::AllowedPlugin& one) { return one.plugin_id == plugin_id; });
+      const auto pin = versions.pins.find(call.principal.tenant_id);
+      const auto used = pin != versions.pins.end() && pin->second.release ? pin->second.release : versions.current;
+      plugins.push_back(plugin_view(*used, versions, call.principal.tenant_id, is_allowed));
     }
     return json_answer(200, {{"plugins", std::move(plugins)}});
   });

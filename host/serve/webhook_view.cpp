@@ -144,10 +144,11 @@ void add_secrets(credentials::Credentials&& opened, std::string_view prefix, cre
   }
 }
 
-void add_fields(const Parts& parts, const std::string& provider, const json* config, Redaction& redaction) {
-  const plugin::Entry* entry = parts.registry.find(provider);
-  if (entry == nullptr || !entry->manifest->document.contains("webhook")) return;
-  const auto compiled = scheme::Webhook::compile(entry->manifest->document.at("webhook"), config);
+void add_fields(const Parts& parts, const std::string& tenant_id, const std::string& provider, const json* config,
+                Redaction& redaction) {
+  const auto release = parts.registry.find(provider, tenant_id);
+  if (!release || !release->manifest->document.contains("webhook")) return;
+  const auto compiled = scheme::Webhook::compile(release->manifest->document.at("webhook"), config);
   if (compiled.has_error()) return;
   const auto& named = (*compiled)->redacted_fields();
   redaction.fields.insert(redaction.fields.end(), named.begin(), named.end());
@@ -164,7 +165,7 @@ Outcome<Redaction> redaction_of(runtime::Task& task, const Parts& parts, const s
                                                              integration->sealed_credentials));
       add_secrets(std::move(opened), "integration.", redaction.secrets);
       const json config = json::parse(integration->config_json, nullptr, false);
-      add_fields(parts, integration->provider_name, config.is_object() ? &config : nullptr, redaction);
+      add_fields(parts, integration->tenant_id, integration->provider_name, config.is_object() ? &config : nullptr, redaction);
     }
   }
   if (!webhook.app_id.empty()) {
@@ -172,7 +173,7 @@ Outcome<Redaction> redaction_of(runtime::Task& task, const Parts& parts, const s
     if (app) {
       TOMADA_TRY_ASSIGN(auto opened, parts.vault.open_sealed(task, app->tenant_id, app->app_id, app->sealed_credentials));
       add_secrets(std::move(opened), "app.", redaction.secrets);
-      add_fields(parts, app->provider_name, nullptr, redaction);
+      add_fields(parts, app->tenant_id, app->provider_name, nullptr, redaction);
     }
   }
   return redaction;

@@ -16,6 +16,7 @@ using Kind = store::JobOutcome::Kind;
 
 constexpr std::string_view k_all_entities = "*";
 constexpr milliseconds k_test_timeout{30'000};
+constexpr milliseconds k_quarantine_pause{10'000};  // until it is asked again whether the plugin may run
 
 const abi::Entity* find_entity(const abi::Manifest& manifest, std::string_view name) {
   const auto found = std::find_if(manifest.entities.begin(), manifest.entities.end(),
@@ -59,14 +60,14 @@ Result<std::string> Engine::enqueue(runtime::Task& task, const store::Integratio
                                     std::string_view mode) {
   if (!integration.is_enabled)
     return fail(Errc::forbidden, "this integration is disabled; enable it with PATCH {\"is_enabled\": true}");
-  const plugin::Entry* entry = registry_.find(integration.provider_name);
-  if (entry == nullptr)
+  const auto release = registry_.find(integration.provider_name, integration.tenant_id);
+  if (!release)
     return fail(Errc::not_found, "the plugin \"" + integration.provider_name + "\" is not available on this host");
   if (mode != "full" && mode != "incremental")
     return fail(Errc::invalid_data, "mode: must be \"full\" or \"incremental\"");
-  if (!type.empty() && find_entity(*entry->manifest, type) == nullptr)
+  if (!type.empty() && find_entity(*release->manifest, type) == nullptr)
     return fail(Errc::invalid_data, "type: \"" + std::string(type) + "\" is not an entity of " +
-                                        integration.provider_name + "; it has: " + names_of(*entry->manifest));
+                                        integration.provider_name + "; it has: " + names_of(*release->manifest));
   store::Sync sync;
   sync.sync_id = make_uuid_v7(task.clock().wall());
   sync.tenant_id = integration.tenant_id;
@@ -80,16 +81,16 @@ Result<std::string> Engine::enqueue(runtime::Task& task, const store::Integratio
 }
 
 Result<TestOutcome> Engine::test_connection(runtime::Task& task, const store::Integration& integration) {
-  const plugin::Entry* entry = registry_.find(integration.provider_name);
-  if (entry == nullptr)
+  const auto release = registry_.find(integration.provider_name, integration.tenant_id);
+  if (!release)
     return fail(Errc::not_found, "the plugin \"" + integration.provider_name + "\" is not available on this host");
   const auto started = task.clock().steady();
   const auto result = calls_.run(task, integration, [&](runtime::Task& call, abi::Instance& instance) -> Result<void> {
     call.set_deadline(runtime::Deadline::after(call.clock(), k_test_timeout));
     TOMADA_TRY_ASSIGN(auto services,
-                      service::make_call_services(call, environment_, integration, *entry->manifest, nullptr));
+                      service::make_call_services(call, environment_, integration, *release->manifest, nullptr));
     return instance.test_connection(call, *services);
-  }, "test/" + integration.config_id);
+  }, "test/" + integration.config_id, release);
   TestOutcome outcome{.ok = result.has_value(),
                       .latency = std::chrono::duration_cast<milliseconds>(task.clock().steady() - started)};
   if (result.has_error()) {
@@ -112,6 +113,7 @@ struct Engine::Attempt {
   const store::Job& job;
   store::Sync sync;
   store::Integration integration;
+  std::shared_ptr<const plugin::Release> release;  // one version for the whole attempt; shared with the registry
   const abi::Manifest& manifest;
   std::int64_t commits_count{0};
   std::int64_t rejected_count{0};
@@ -157,7 +159,7 @@ struct Engine::Attempt {
                                                                        manifest, &context));
           return instance.sync(call, *services, request);
         },
-        "sync/" + job.job_id));
+        "sync/" + job.job_id, release));
     return syncs.finish_entity(task, sync, entity.name, job.fencing_token);
   }
 
@@ -212,16 +214,24 @@ store::JobOutcome Engine::run(runtime::Task& task, const store::Job& job) {
     return {.kind = Kind::retry, .due_at_ms = task.clock().unix_ms() + 1'000, .counts_attempt = false};
   if (!*sync || !*integration) return give_up(Errc::not_found, "the sync or its integration is gone");
 
-  const plugin::Entry* entry = registry_.find((*integration)->provider_name);
-  if (entry == nullptr || !(*integration)->is_enabled) {
-    auto outcome = give_up(Errc::not_found, entry == nullptr ? "the plugin is not available on this host"
-                                                             : "the integration was disabled");
+  auto release = registry_.choose((*integration)->provider_name, (*integration)->tenant_id);
+  if (release.has_error() && release.error().code != Errc::not_found && (*integration)->is_enabled)
+    return {.kind = Kind::retry,
+            .due_at_ms = task.clock().unix_ms() + k_quarantine_pause.count(),
+            .counts_attempt = false,
+            .error_code = std::string(to_string(release.error().code)),
+            .error_message = release.error().message,
+            .sync_id = sync_id,
+            .sync_status = "pending"};
+  if (release.has_error() || !(*integration)->is_enabled) {
+    auto outcome = give_up(Errc::not_found, release.has_error() ? "the plugin is not available on this host"
+                                                                : "the integration was disabled");
     outcome.sync_id = sync_id;
     outcome.sync_status = "failed";
     return outcome;
   }
 
-  Attempt attempt{*this, task, job, **std::move(sync), **std::move(integration), *entry->manifest};
+  Attempt attempt{*this, task, job, **std::move(sync), **std::move(integration), *release, *(*release)->manifest};
   const auto started = task.clock().steady();
   task.set_deadline(runtime::Deadline::after(task.clock(), limits_.call_timeout));
   Result<void> result = store_.syncs().start(task, attempt.sync, job.fencing_token, task.clock().unix_ms());

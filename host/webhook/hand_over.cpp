@@ -49,7 +49,7 @@ HandedOver hand_over(runtime::Task& task, abi::Instance& instance, const Target&
                      bool wants_reply) {
   HandedOver handed{.result = {}, .began = false, .effects = {}, .reply = {}, .started_at_ms = task.clock().unix_ms()};
   const auto started = task.clock().steady();
-  service::WebhookServices services(task, target.environment, target.integration, target.manifest, target.opened);
+  service::WebhookServices services(task, target.environment, target.integration, target.manifest(), target.opened);
   const abi::Webhook webhook{
       .event_id = event.event_id,
       .event_type = event.event_type,

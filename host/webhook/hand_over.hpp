@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/abi/instance.hpp"
+#include "host/plugin/release.hpp"
 #include "host/service/webhook_services.hpp"
 #include "host/store/webhooks.hpp"
 
@@ -13,12 +14,14 @@
 
 namespace tomada::webhook {
 
-/// What all calls of one integration share. All borrowed but `opened`.
+/// What all calls of one integration share. All borrowed but the last two.
 struct Target {
   service::Environment& environment;
   const store::Integration& integration;
-  const abi::Manifest& manifest;
+  std::shared_ptr<const plugin::Release> release;  // shared with the registry
   std::shared_ptr<const service::OpenedIntegration> opened;
+
+  [[nodiscard]] const abi::Manifest& manifest() const { return *release->manifest; }
 };
 
 /// As stored. Borrowed.

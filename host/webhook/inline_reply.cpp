@@ -24,7 +24,7 @@ void call_plugin(runtime::Task& task, const InlineCall& with, const Target& targ
                             .attempt = 1},
                            true);
         return handed.result;
-      }, job_of(webhook_id));
+      }, job_of(webhook_id), target.release);
   if (called.has_error()) handed.result = called.error();
   const bool succeeded = handed.result.has_value();
   auto reply = std::move(handed.reply);
@@ -36,7 +36,7 @@ void call_plugin(runtime::Task& task, const InlineCall& with, const Target& targ
     end.next_processing_at_ms = now_ms;
     outcome.pending = true;
     spdlog::warn("webhook {} of {} (plugin {}): no inline answer: {}: {}", store::format_webhook_id(webhook_id),
-                 target.integration.config_id, target.manifest.id, end.error_code, end.error_message);
+                 target.integration.config_id, target.manifest().id, end.error_code, end.error_message);
   }
   const auto finished = with.webhooks.finish(task, end);
   if (finished.has_error()) {
@@ -45,7 +45,7 @@ void call_plugin(runtime::Task& task, const InlineCall& with, const Target& targ
                   target.integration.config_id, finished.error().message);
     return;
   }
-  with.metrics.webhook_processed(target.manifest.id, succeeded ? end.processing_status : "retried", duration);
+  with.metrics.webhook_processed(target.manifest().id, succeeded ? end.processing_status : "retried", duration);
   if (!succeeded || !reply) return;
   outcome.response.status = reply->status;
   if (!reply->content_type.empty()) outcome.response.content_type = std::move(reply->content_type);

@@ -1,7 +1,7 @@
 // What one loop knows of the addresses that providers call, so that an event costs no look into the store.
 #pragma once
 
-#include "host/abi/manifest.hpp"
+#include "host/plugin/release.hpp"
 #include "host/runtime/clock.hpp"
 #include "host/runtime/task.hpp"
 #include "host/scheme/scheme.hpp"
@@ -26,9 +26,9 @@ namespace tomada::webhook {
 inline constexpr std::size_t k_known_max = 10'000;
 inline constexpr std::size_t k_unknown_max = 4'096;  // addresses that do not exist
 
-/// What verification needs; made once for each version of an integration or app.
+/// What verification needs; made once for each version of an integration or app, and of its plugin.
 struct Material {
-  std::shared_ptr<const abi::Manifest> manifest;  // shared with the registry
+  std::shared_ptr<const plugin::Release> release;  // whose manifest it is; shared with the registry
   std::shared_ptr<const scheme::Webhook> webhook;  // compiled with the configuration
   std::shared_ptr<const service::OpenedIntegration> opened;
   scheme::Secrets secrets;  // views into opened->credentials

@@ -46,17 +46,18 @@ Result<std::shared_ptr<const Known>> KnownLoader::app(Task& task, std::string_vi
 
 Result<std::shared_ptr<const Known>> KnownLoader::complete(Task& task, Known known,
                                                            const std::shared_ptr<const Known>& old) const {
-  if (old && old->version() == known.version() && old->material) {
+  // In quarantine or not: events are kept until its calls may run again.
+  auto release = registry_.find(known.provider(), known.tenant_id());
+  if (!release) return std::shared_ptr<const Known>();
+  if (old && old->version() == known.version() && old->material && old->material->release == release) {
     known.material = old->material;
     return std::shared_ptr<const Known>(std::make_shared<Known>(std::move(known)));
   }
-  const plugin::Entry* const entry = registry_.find(known.provider());
-  if (entry == nullptr) return std::shared_ptr<const Known>();
-  const auto document = entry->manifest->document.find("webhook");
-  if (document == entry->manifest->document.end()) return std::shared_ptr<const Known>();
+  const auto document = release->manifest->document.find("webhook");
+  if (document == release->manifest->document.end()) return std::shared_ptr<const Known>();
 
   auto material = std::make_shared<Material>();
-  material->manifest = entry->manifest;
+  material->release = std::move(release);
   auto opened = service::open_integration(task, environment_,
                                           known.integration ? *known.integration : as_integration(*known.app));
   if (opened.has_error()) return std::move(opened).error();

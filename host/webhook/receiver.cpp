@@ -112,6 +112,7 @@ struct Receiver::Impl {
   };
 
   store::Store& store;
+  const plugin::Registry& registry;
   KnownLoader loader;
   plugin::Calls& calls;
   service::Environment& environment;
@@ -127,9 +128,9 @@ struct Receiver::Impl {
   std::deque<std::string> urls;
   std::atomic<const std::string*> public_url{nullptr};
 
-  Impl(runtime::Loops& all, store::Store& store_, const plugin::Registry& registry, plugin::Calls& calls_,
+  Impl(runtime::Loops& all, store::Store& store_, const plugin::Registry& registry_, plugin::Calls& calls_,
        service::Environment& environment_, jobs::Runner& runner_, runtime::Metrics& metrics_, ReceiverOptions options_)
-      : store(store_), loader(store_, registry, environment_), calls(calls_), environment(environment_),
+      : store(store_), registry(registry_), loader(store_, registry_, environment_), calls(calls_), environment(environment_),
         runner(runner_), metrics(metrics_), options(std::move(options_)) {
     using Old = std::shared_ptr<const Known>;
     const KnownCache::Load integration = [this](Task& task, std::string_view id, const Old& old) {
@@ -300,11 +301,15 @@ struct Receiver::Impl {
   Response answer_inline(Task& task, const Known& known, const Prepared& prepared, std::int64_t webhook_id) {
     auto opened = known.integration ? Result<std::shared_ptr<const service::OpenedIntegration>>(known.material->opened)
                                     : service::open_integration(task, environment, *prepared.only);
+    // An app's tenant may be another one, with another version.
+    auto release = known.integration ? known.material->release
+                                     : registry.find(prepared.only->provider_name, prepared.only->tenant_id);
+    if (!release) opened = fail(Errc::not_found, "the plugin is not available on this host");
     InlineOutcome ended;
     ended.response.content_type = "text/plain; charset=utf-8";
     if (opened.has_value())
       ended = reply_inline(task, {calls, store.webhooks(), metrics, options.inline_timeout},
-                           Target{environment, *prepared.only, *known.material->manifest, *std::move(opened)},
+                           Target{environment, *prepared.only, std::move(release), *std::move(opened)},
                            prepared.events.front(), webhook_id);
     else
       spdlog::error("webhook of {}: {}", prepared.only->config_id, opened.error().message);

@@ -40,7 +40,7 @@ Slice::Slice(store::Webhooks& webhooks, plugin::Calls& calls, runtime::Metrics& 
              Target target, bool ordered)
     : webhooks_(webhooks), calls_(calls), metrics_(metrics), intake_waiting_(intake_waiting), options_(options),
       job_(job), target_(std::move(target)), ordered_(ordered),
-      running_max_(running_max_of(target_.manifest, options)),
+      running_max_(running_max_of(target_.manifest(), options)),
       batch_(std::min(options.take_max, 2 * running_max_)) {}
 
 Result<Slice::End> Slice::run(Task& task) {
@@ -51,7 +51,7 @@ Result<Slice::End> Slice::run(Task& task) {
     entered = calls_.run(task, target_.integration, [&](Task& inside, abi::Instance& instance) -> Result<void> {
       again = coordinate(inside, instance);
       return {};
-    }, "webhooks/" + target_.integration.config_id);
+    }, "webhooks/" + target_.integration.config_id, target_.release);
   }
   // Nothing of this slice runs any more. What no fiber came to goes back; where the store cannot do that, reclaim() will.
   bool keeps = true;
@@ -206,7 +206,7 @@ bool Slice::work_event(Task& task, abi::Instance& instance, const store::Webhook
   const std::int64_t duration_us = handed.duration_us;
   store::WebhookOutcome outcome = judge(task, event, std::move(handed));
   if (!keep(task, outcome)) return false;
-  metrics_.webhook_processed(target_.manifest.id,
+  metrics_.webhook_processed(target_.manifest().id,
                              outcome.processing_status == "pending" ? "retried" : outcome.processing_status,
                              std::chrono::microseconds(duration_us));
   return outcome.processing_status != "pending";
@@ -235,7 +235,7 @@ HandedOver Slice::hand_to_plugin(Task& task, abi::Instance& instance, const stor
   auto called = calls_.run(task, target_.integration, [&](Task& inside, abi::Instance& alone) {
     handed = hand(inside, alone);
     return handed.result;
-  }, job);
+  }, job, target_.release);
   handed.result = std::move(called);
   return handed;
 }
@@ -256,9 +256,9 @@ store::WebhookOutcome Slice::judge(Task& task, const store::Webhook& event, Hand
     outcome.next_processing_at_ms = now_ms + k_busy_pause.count();
   } else {
     if (error.code == Errc::unauthenticated) saw_unauthenticated_ = true;
-    metrics_.error(target_.manifest.id, outcome.error_code);
+    metrics_.error(target_.manifest().id, outcome.error_code);
     spdlog::warn("webhook {} of {} (plugin {}, tenant {}): attempt {} ended: {}: {}",
-                 store::format_webhook_id(event.webhook_id), job_.config_id, target_.manifest.id, job_.tenant_id,
+                 store::format_webhook_id(event.webhook_id), job_.config_id, target_.manifest().id, job_.tenant_id,
                  event.processing_attempts, outcome.error_code, error.message);
     const bool hopeless = error.code == Errc::permanent || error.code == Errc::unsupported;
     const auto delay = hopeless ? std::nullopt : retry_delay(event.processing_attempts, error.retry_after);

@@ -21,6 +21,7 @@ constexpr std::array<milliseconds, static_cast<std::size_t>(k_attempts_max - 1)>
 
 constexpr milliseconds k_store_pause{1'000};
 constexpr milliseconds k_plugin_pause{std::chrono::minutes(5)};          // gone, or refuses the configuration
+constexpr milliseconds k_quarantine_pause{10'000};                      // until it is asked again
 constexpr milliseconds k_disabled_pause{std::chrono::hours(24 * 365)};  // an update of the integration ends it
 
 /// The manifest names a subject: its events keep their order.
@@ -61,11 +62,9 @@ store::JobOutcome Worker::run(runtime::Task& task, const store::Job& job) {
   if (!*integration) return {.kind = Kind::done};
   const store::Integration& owner = **integration;
   if (!owner.is_enabled) return again(k_disabled_pause);
-  const plugin::Entry* const entry = registry_.find(owner.provider_name);
-  if (entry == nullptr) {
-    const Error gone = fail(Errc::not_found, "the plugin " + owner.provider_name + " is not available on this host");
-    return again(k_plugin_pause, gone);
-  }
+  const auto release = registry_.choose(owner.provider_name, owner.tenant_id);
+  if (release.has_error())
+    return again(release.error().code == Errc::unavailable ? k_quarantine_pause : k_plugin_pause, release.error());
   const auto reclaimed = store_.webhooks().reclaim(task, job, task.clock().unix_ms());
   if (reclaimed.has_error()) return again(k_store_pause, reclaimed.error());
   if (*reclaimed > 0) spdlog::info("webhooks of {}: {} were in hand when their holder ended", job.config_id, *reclaimed);
@@ -76,7 +75,7 @@ store::JobOutcome Worker::run(runtime::Task& task, const store::Job& job) {
   }
 
   Slice slice(store_.webhooks(), calls_, metrics_, intake_waiting_, options_, job,
-              Target{environment_, owner, *entry->manifest, *std::move(opened)}, names_subject(*entry->manifest));
+              Target{environment_, owner, *release, *std::move(opened)}, names_subject(*(*release)->manifest));
   const auto end = slice.run(task);
   if (slice.saw_unauthenticated() && owner.connection_status != "reconnect_needed") {
     const auto noted = store_.integrations().set_health(task, job.tenant_id, job.config_id, "unhealthy",

@@ -34,8 +34,8 @@ struct RegistryTest : testing::Test {
     fs::copy_file(abi::test_plugin(plugin), plugins / file);
     fs::permissions(plugins / file, fs::perms(0644));
   }
-  std::unique_ptr<Registry> scan() {
-    auto registry = Registry::scan(plugins, copies);
+  std::unique_ptr<Registry> scan(RegistryOptions options = {}) {
+    auto registry = Registry::scan(plugins, copies, std::move(options));
     EXPECT_TRUE(registry.has_value());
     return std::move(*registry);
   }
@@ -48,42 +48,44 @@ TEST_F(RegistryTest, LooksAtFilesByNameAndKeepsBadOnesAsEntries) {
   fs::permissions(plugins / "c.so", fs::perms(0644));
   std::ofstream(plugins / "README") << "not looked at";
   const auto registry = scan();
-  ASSERT_EQ(registry->entries().size(), 3u);
-  EXPECT_EQ(registry->entries()[0].plugin_id, "trampoline-serial");
-  EXPECT_EQ(registry->entries()[1].plugin_id, "good");
-  ASSERT_EQ(registry->entries()[2].refusals.size(), 1u);
-  EXPECT_EQ(registry->entries()[2].refusals[0].rule, "P01");
+  ASSERT_EQ(registry->entries()->size(), 3u);
+  EXPECT_EQ((*registry->entries())[0].plugin_id, "trampoline-serial");
+  EXPECT_EQ((*registry->entries())[1].plugin_id, "good");
+  ASSERT_EQ((*registry->entries())[2].refusals.size(), 1u);
+  EXPECT_EQ((*registry->entries())[2].refusals[0].rule, "P01");
   EXPECT_NE(registry->find("good"), nullptr);
   EXPECT_EQ(registry->find("other"), nullptr);
 }
 
-TEST_F(RegistryTest, P15TheSecondFileWithAnIdIsRefused) {
+TEST_F(RegistryTest, P15TheSecondContentOfAVersionIsRefused) {
   add("good", "a.so");
   add("good_twin", "b.so");
   const auto registry = scan();
-  EXPECT_TRUE(registry->entries()[0].refusals.empty());
-  ASSERT_EQ(registry->entries()[1].refusals.size(), 1u);
-  EXPECT_EQ(registry->entries()[1].refusals[0].rule, "P15");
-  EXPECT_EQ(registry->entries()[1].refusals[0].reason, "the plugin id good is taken by a.so: remove one of the two files");
-  EXPECT_EQ(registry->find("good"), &registry->entries()[0]);
+  EXPECT_TRUE((*registry->entries())[0].refusals.empty());
+  ASSERT_EQ((*registry->entries())[1].refusals.size(), 1u);
+  EXPECT_EQ((*registry->entries())[1].refusals[0].rule, "P15");
+  EXPECT_EQ((*registry->entries())[1].refusals[0].reason, 
+            "version 1.0.0 of the plugin good is a.so, with another content: remove one of the two files, or give it another version");
+  EXPECT_EQ(registry->find("good")->sha256, (*registry->entries())[0].sha256);
 }
 
 TEST_F(RegistryTest, P14AndP16RefuseWhatThisHostCannotRun) {
   add("thread_model", "a.so");
   add("unknown_service", "b.so");
-  const auto registry = scan();
-  ASSERT_EQ(registry->entries()[0].refusals.size(), 1u);
-  EXPECT_EQ(registry->entries()[0].refusals[0].rule, "P16");
-  ASSERT_EQ(registry->entries()[1].refusals.size(), 1u);
-  EXPECT_EQ(registry->entries()[1].refusals[0].rule, "P14");
-  EXPECT_NE(registry->entries()[1].refusals[0].reason.find("unstable.telepathy/1"), std::string::npos);
+  const auto registry = scan({.in_process = true});
+  ASSERT_EQ((*registry->entries())[0].refusals.size(), 1u);
+  EXPECT_EQ((*registry->entries())[0].refusals[0].rule, "P16");
+  ASSERT_EQ((*registry->entries())[1].refusals.size(), 1u);
+  EXPECT_EQ((*registry->entries())[1].refusals[0].rule, "P14");
+  EXPECT_NE((*registry->entries())[1].refusals[0].reason.find("unstable.telepathy/1"), std::string::npos);
   EXPECT_EQ(registry->choose("thread-model", "t").error().code, Errc::not_found);
+  EXPECT_TRUE(scan()->choose("thread-model", "t").has_value()) << "in a worker it can";
 }
 
 TEST_F(RegistryTest, LoadsAReadOnlyCopyThatOutlivesTheFile) {
   add("good", "a.so");
   const auto registry = scan();
-  const fs::path copy = copies / "sha256" / (registry->entries()[0].sha256 + ".so");
+  const fs::path copy = copies / "sha256" / ((*registry->entries())[0].sha256 + ".so");
   EXPECT_EQ(fs::status(copy).permissions(), fs::perms(0500));
   fs::remove(plugins / "a.so");
   InProcessLoader loader;
@@ -95,7 +97,7 @@ TEST_F(RegistryTest, LoadsAReadOnlyCopyThatOutlivesTheFile) {
 TEST_F(RegistryTest, ADamagedCopyIsReplacedByAScanAndRefusedByLoad) {
   add("good", "a.so");
   auto registry = scan();
-  const fs::path copy = copies / "sha256" / (registry->entries()[0].sha256 + ".so");
+  const fs::path copy = copies / "sha256" / ((*registry->entries())[0].sha256 + ".so");
   fs::permissions(copy, fs::perms(0600));
   std::ofstream(copy, std::ios::app) << "damage";
   InProcessLoader loader;

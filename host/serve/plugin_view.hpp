@@ -1,0 +1,18 @@
+// What tenants and the operator both see of a plugin. Private to serve/.
+#pragma once
+
+#include "host/plugin/snapshot.hpp"
+#include "host/store/plugins.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+namespace tomada::serve {
+
+/// [{version, sha256, installed_at, current, previous}], the newest version first.
+nlohmann::ordered_json versions_view(const plugin::Versions& versions);
+/// {version, reason, signal, last_service, since}, or null.
+nlohmann::ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quarantine);
+
+}  // namespace tomada::serve
