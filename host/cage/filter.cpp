@@ -40,11 +40,12 @@ constexpr int k_load[] = {
     SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(newfstatat), SCMP_SYS(seccomp),
 };
 
-// The sanitizers' runtimes look around in /proc (Landlock answers) and map their shadow as they like.
+// The sanitizers' runtimes look around in /proc (Landlock answers), map their shadow as they like, and try by a pipe whether
+// memory can be read.
 constexpr int k_sanitizers[] = {
     SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(newfstatat),
     SCMP_SYS(stat), SCMP_SYS(readlink), SCMP_SYS(getdents64), SCMP_SYS(ioctl), SCMP_SYS(getrlimit), SCMP_SYS(getppid),
-    SCMP_SYS(personality),
+    SCMP_SYS(personality), SCMP_SYS(pipe), SCMP_SYS(pipe2),
 };
 
 class Filter {
