@@ -56,7 +56,7 @@ struct Usage {
 /// Started -> ended (known by its pidfd; reaped at that moment). Nothing else in the host may reap children.
 class Process {
  public:
-  /// posix_spawn: a host of any size starts one in the same time. UNAVAILABLE with the system's reason.
+  /// posix_spawn: a host of any size starts one in the same time. `loop` outlives it. UNAVAILABLE with the system's reason.
   static Result<std::unique_ptr<Process>> start(runtime::Loop& loop, const ProcessOptions& options);
   /// Kills; the loop reaps it when it is gone, so nobody waits.
   ~Process();
