@@ -27,6 +27,13 @@ Error failure(std::string_view what, int reason) {
   return fail(Errc::unavailable, std::string(what) + ": " + std::strerror(reason));
 }
 
+/// Opened anew: with a position and flags of its own, through which one worker could tell another something.
+Result<Descriptor> reopened(int descriptor) {
+  Descriptor file(::open(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failure("plugin", errno);
+  return file;
+}
+
 Result<Descriptor> source(int descriptor, std::string_view what) {
   Descriptor copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, k_source_min));
   if (!copy) return failure(what, errno);
@@ -109,7 +116,8 @@ Result<Spawned> spawn_worker(const ProcessOptions& options) {
   TOMADA_TRY_ASSIGN(const Descriptor socket_source, source(childs_socket.number(), "socket"));
   Descriptor plugin_source;
   if (options.plugin >= 0) {
-    TOMADA_TRY_ASSIGN(plugin_source, source(options.plugin, "plugin"));
+    TOMADA_TRY_ASSIGN(const Descriptor file, reopened(options.plugin));
+    TOMADA_TRY_ASSIGN(plugin_source, source(file.number(), "plugin"));
   }
   Actions actions;
   actions.move(null_source, 0);
