@@ -76,14 +76,15 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-/// Nothing of the host's: it may hold keys. Sanitizers need their options; looking for leaks needs what a cage forbids.
+/// Nothing of the host's: it may hold keys. Sanitizers need their options; looking for leaks needs what a cage forbids,
+/// and a crash stays a signal, as in any other build.
 std::vector<std::string> environment() {
   std::vector<std::string> entries{"TZ=UTC"};
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   for (const char* const name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     const char* const value = std::getenv(name);
     entries.push_back(std::string(name) + "=" + (value != nullptr ? value : "") +
-                      (std::string_view(name) == "ASAN_OPTIONS" ? ":detect_leaks=0" : ""));
+                      (std::string_view(name) == "UBSAN_OPTIONS" ? "" : ":detect_leaks=0:handle_segv=0:handle_sigbus=0"));
   }
 #endif
   return entries;

@@ -43,9 +43,6 @@ void CageTest::SetUp() {
   // A copy, because other users may not reach the build folder.
   std::filesystem::permissions(folder, std::filesystem::perms{0755});
   std::filesystem::copy_file(TOMADA_CAGE_PROBE, folder / "cage_probe");
-  // The runtime of a sanitizer would answer a crash itself.
-  const char* const options = std::getenv("ASAN_OPTIONS");
-  ::setenv("ASAN_OPTIONS", (std::string(options != nullptr ? options : "") + ":handle_segv=0:handle_sigbus=0").c_str(), 1);
 }
 
 void CageTest::TearDown() {
