@@ -24,7 +24,7 @@ constexpr int k_always[] = {
     SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fstat),
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
-    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(membarrier),
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(membarrier),
     SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
     SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
@@ -40,11 +40,12 @@ constexpr int k_load[] = {
     SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(newfstatat), SCMP_SYS(seccomp),
 };
 
-// The sanitizers' runtimes look around in /proc (Landlock answers) and map their shadow as they like.
+// The sanitizers' runtimes look around in /proc (Landlock answers), map their shadow as they like, and try by a pipe whether
+// memory can be read.
 constexpr int k_sanitizers[] = {
     SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(prctl), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(newfstatat),
     SCMP_SYS(stat), SCMP_SYS(readlink), SCMP_SYS(getdents64), SCMP_SYS(ioctl), SCMP_SYS(getrlimit), SCMP_SYS(getppid),
-    SCMP_SYS(personality),
+    SCMP_SYS(personality), SCMP_SYS(pipe), SCMP_SYS(pipe2),
 };
 
 class Filter {
@@ -90,10 +91,11 @@ constexpr scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
-// Private only: shared memory does not count towards the limit. Nothing is writable and executable, at no time; the
-// only code that can be mapped is that of files that can be opened, which is the sealed one.
+// Only what counts towards RLIMIT_DATA: nothing shared, and nothing of a stack's kind, which grows down. mremap is not on
+// the list, because it would make the first stack as large as one likes; realloc copies then. Nothing is writable and
+// executable, at no time; the only code that can be mapped is that of files that can be opened, which is the sealed one.
 void allow_memory(Filter& filter, Phase phase) {
-  filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0), masked(3, 0x0f, MAP_PRIVATE)});
+  filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC, 0), masked(3, 0x0f | MAP_GROWSDOWN, MAP_PRIVATE)});
   filter.allow(SCMP_SYS(mprotect), {masked(2, PROT_EXEC, 0)});
   if (phase == Phase::run) return;
   filter.allow(SCMP_SYS(mmap), {masked(2, PROT_EXEC | PROT_WRITE, PROT_EXEC),

@@ -22,7 +22,8 @@ class Task;
 
 namespace tomada::cage {
 
-/// What is kept of a worker's stderr: the newest of it.
+/// What is kept of a worker's stderr: of what came before each sample of usage() as much as the pipe holds; of all that,
+/// the newest.
 inline constexpr std::size_t k_last_words_bytes_max = 4096;
 
 struct ProcessOptions {
@@ -55,7 +56,7 @@ struct Usage {
 /// Started -> ended (known by its pidfd; reaped at that moment). Nothing else in the host may reap children.
 class Process {
  public:
-  /// posix_spawn: a host of any size starts one in the same time. UNAVAILABLE with the system's reason.
+  /// posix_spawn: a host of any size starts one in the same time. `loop` outlives it. UNAVAILABLE with the system's reason.
   static Result<std::unique_ptr<Process>> start(runtime::Loop& loop, const ProcessOptions& options);
   /// Kills; the loop reaps it when it is gone, so nobody waits.
   ~Process();
@@ -75,7 +76,7 @@ class Process {
   /// the Process.
   void on_end(std::function<void(const ProcessEnd&)> ended);
 
-  /// Now. CPU to the microsecond; two system calls. NOT_FOUND when it has ended.
+  /// Now. CPU to the microsecond; three system calls. NOT_FOUND when it has ended.
   Result<Usage> usage();
   /// All its threads run only when nobody else wants to (SCHED_IDLE), and those they start. False when the system
   /// refuses: a host that is root without CAP_SYS_NICE.

@@ -1,6 +1,5 @@
 #include "host/cage/seal.hpp"
 
-#include "host/base/secret.hpp"
 #include "host/cage/filter.hpp"
 
 #include <fcntl.h>
@@ -31,6 +30,9 @@ namespace {
 constexpr rlim_t k_descriptors_max = 32;
 constexpr rlim_t k_stack_bytes_max = 8 * 1024 * 1024;
 constexpr uid_t k_nobody = 65534;
+/// Addresses that may be reserved beside the memory: Go's arenas, malloc's for each thread. Page tables count towards no
+/// other limit, and are a 512th of this at most.
+constexpr rlim_t k_reserved_bytes_max = rlim_t{16} << 30;
 
 Error failure(std::string_view what) {
   return fail(Errc::unavailable, std::string(what) + ": " + std::strerror(errno));
@@ -83,10 +85,8 @@ Result<void> close_others(const SealOptions& options) {
   return {};
 }
 
-/// The strings lie on the first stack page: forgetting the pointers is not enough.
-void forget_environment() {
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) wipe(*entry, std::strlen(*entry));
-  ::clearenv();
+/// The environment is the one that Process gives: nothing to hide in it.
+void use_utc() {
   ::setenv("TZ", "UTC", 1);
   ::tzset();  // reads its file now; later it could not
 }
@@ -127,6 +127,7 @@ Result<void> set_limits(const SealOptions& options, Protections& protections) {
   };
   if (options.memory_max_bytes != 0 && !k_sanitizer) {
     limits.emplace_back(RLIMIT_DATA, options.memory_max_bytes);
+    limits.emplace_back(RLIMIT_AS, options.memory_max_bytes + k_reserved_bytes_max);
     protections.memory_limit = true;
   }
   // Counted for each user and user namespace; without one of its own other workers would count.
@@ -179,7 +180,7 @@ std::string Protections::text() const {
 Result<Protections> seal_before_load(const SealOptions& options) {
   Protections protections{.sanitizer = k_sanitizer};
   TOMADA_TRY(close_others(options));
-  forget_environment();
+  use_utc();
   if (::chdir("/") != 0) return failure("chdir");
   leave_user_and_namespaces(protections);
   TOMADA_TRY(drop_capabilities());

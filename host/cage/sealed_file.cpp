@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -44,7 +45,9 @@ bool write_whole(int descriptor, std::string_view bytes) {
 Result<SealedFile> sealed_copy(const std::filesystem::path& file, std::uint64_t bytes_max) {
   // Not blocking: a FIFO in the plugin directory must not hold the host up.
   const Descriptor from(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!from) return system_failure(file);
+  struct stat status {};
+  if (!from || ::fstat(from.number(), &status) != 0) return system_failure(file);
+  if (!S_ISREG(status.st_mode)) return fail(Errc::invalid_data, file.string() + ": not a regular file");
   SealedFile copy{.descriptor = make_memory_file()};
   if (!copy.descriptor) return system_failure("memfd");
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), &EVP_MD_CTX_free);

@@ -18,8 +18,9 @@ struct SealedFile {
   std::string sha256;  // of the copied bytes, hex
 };
 
-/// Copies `file` into memory. Blocks on the disk. INVALID_DATA above `bytes_max`; UNAVAILABLE when it cannot be read or
-/// the kernel gives no memory. A file that changes meanwhile gives a mix, which the digest shows.
+/// Copies `file` into memory. Blocks on the disk. INVALID_DATA above `bytes_max` or when it is no regular file;
+/// UNAVAILABLE when it cannot be read or the kernel gives no memory. A file that changes meanwhile gives a mix, which the
+/// digest shows.
 Result<SealedFile> sealed_copy(const std::filesystem::path& file, std::uint64_t bytes_max);
 
 }  // namespace tomada::cage

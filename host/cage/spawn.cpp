@@ -27,6 +27,13 @@ Error failure(std::string_view what, int reason) {
   return fail(Errc::unavailable, std::string(what) + ": " + std::strerror(reason));
 }
 
+/// Opened anew: with a position and flags of its own, through which one worker could tell another something.
+Result<Descriptor> reopened(int descriptor) {
+  Descriptor file(::open(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failure("plugin", errno);
+  return file;
+}
+
 Result<Descriptor> source(int descriptor, std::string_view what) {
   Descriptor copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, k_source_min));
   if (!copy) return failure(what, errno);
@@ -69,14 +76,15 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-/// Nothing of the host's: it may hold keys. Sanitizers need their options; looking for leaks needs what a cage forbids.
+/// Nothing of the host's: it may hold keys. Sanitizers need their options; looking for leaks needs what a cage forbids,
+/// and a crash stays a signal, as in any other build.
 std::vector<std::string> environment() {
   std::vector<std::string> entries{"TZ=UTC"};
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   for (const char* const name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     const char* const value = std::getenv(name);
     entries.push_back(std::string(name) + "=" + (value != nullptr ? value : "") +
-                      (std::string_view(name) == "ASAN_OPTIONS" ? ":detect_leaks=0" : ""));
+                      (std::string_view(name) == "UBSAN_OPTIONS" ? "" : ":detect_leaks=0:handle_segv=0:handle_sigbus=0"));
   }
 #endif
   return entries;
@@ -109,7 +117,8 @@ Result<Spawned> spawn_worker(const ProcessOptions& options) {
   TOMADA_TRY_ASSIGN(const Descriptor socket_source, source(childs_socket.number(), "socket"));
   Descriptor plugin_source;
   if (options.plugin >= 0) {
-    TOMADA_TRY_ASSIGN(plugin_source, source(options.plugin, "plugin"));
+    TOMADA_TRY_ASSIGN(const Descriptor file, reopened(options.plugin));
+    TOMADA_TRY_ASSIGN(plugin_source, source(file.number(), "plugin"));
   }
   Actions actions;
   actions.move(null_source, 0);

@@ -27,6 +27,8 @@ class Runner {
   virtual void cancel(std::uint64_t call_id, Errc reason) = 0;
   /// False: the call does not wait for an answer.
   virtual bool answer(std::uint64_t call_id, std::string_view body) = 0;
+  /// No answer comes any more: every question has CANCELLED for an answer.
+  virtual void end() = 0;
 };
 
 std::unique_ptr<Runner> make_task_runner(runtime::Loop& loop, Channel& channel, std::size_t stack_bytes);

@@ -74,7 +74,10 @@ Result<void> Server::received(Kind kind, std::uint64_t id, std::string_view body
   }
 }
 
-void Server::closed(const Error& why) { impl_->ended(why); }
+void Server::closed(const Error& why) {
+  impl_->runner->end();
+  impl_->ended(why);
+}
 
 Result<void> Server::Impl::create(std::uint64_t id, std::string_view body) {
   Reader reader(body);

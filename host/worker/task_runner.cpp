@@ -12,11 +12,15 @@ namespace {
 using runtime::Deadline;
 using runtime::Task;
 
+Error no_host() { return fail(Errc::cancelled, "the host is gone"); }
+
 class TaskLine final : public Line {
  public:
-  TaskLine(Task& task, Channel& channel, std::uint64_t call_id) : task_(task), channel_(channel), call_id_(call_id) {}
+  TaskLine(Task& task, Channel& channel, std::uint64_t call_id, bool& has_ended)
+      : task_(task), channel_(channel), call_id_(call_id), has_ended_(has_ended) {}
 
   Result<std::string> ask(std::string_view body) override {
+    if (has_ended_) return no_host();
     runtime::Wait wait(task_);
     waiting_ = &wait;
     channel_.send(Kind::ask, call_id_, body);
@@ -34,9 +38,15 @@ class TaskLine final : public Line {
   Result<void> sleep(std::chrono::milliseconds duration) override { return runtime::sleep_for(task_, duration); }
 
   void cancel(Errc reason) { task_.interrupt(reason); }
+  void end() {
+    has_ended_ = true;
+    if (waiting_ == nullptr) return;
+    answer_ = no_host();
+    std::exchange(waiting_, nullptr)->wake();
+  }
   bool answer(std::string_view body) {
     if (waiting_ == nullptr) return false;
-    answer_.assign(body);
+    answer_ = std::string(body);
     std::exchange(waiting_, nullptr)->wake();
     return true;
   }
@@ -46,7 +56,8 @@ class TaskLine final : public Line {
   Channel& channel_;
   const std::uint64_t call_id_;
   runtime::Wait* waiting_{nullptr};
-  std::string answer_;
+  Result<std::string> answer_{std::string()};
+  bool& has_ended_;
 };
 
 class TaskRunner final : public Runner {
@@ -77,6 +88,15 @@ class TaskRunner final : public Runner {
     return found != running_.end() && found->second.line != nullptr && found->second.line->answer(body);
   }
 
+  void end() override {
+    has_ended_ = true;
+    for (auto& [id, running] : running_) {
+      if (running.line == nullptr) continue;
+      running.line->end();
+      running.line->cancel(Errc::cancelled);
+    }
+  }
+
  private:
   struct Running {
     TaskLine* line{nullptr};      // null: it has not begun
@@ -87,7 +107,7 @@ class TaskRunner final : public Runner {
     try {
       runtime::spawn("plugin.call", loop_, deadline,
                      [this, call_id, work = std::move(work), done](Task& task) {
-                       TaskLine line(task, channel_, call_id);
+                       TaskLine line(task, channel_, call_id, has_ended_);
                        Running& mine = running_.at(call_id);
                        mine.line = &line;
                        if (mine.early) task.interrupt(*mine.early);
@@ -106,6 +126,7 @@ class TaskRunner final : public Runner {
   Channel& channel_;
   const std::size_t stack_bytes_;
   std::unordered_map<std::uint64_t, Running> running_;
+  bool has_ended_{false};
 };
 
 }  // namespace

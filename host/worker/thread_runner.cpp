@@ -118,6 +118,7 @@ class ThreadRunner final : public Runner {
     const auto found = lines_.find(call_id);
     return found != lines_.end() && found->second->answer(body);
   }
+  void end() override {}  // the threads end with their process
 
  private:
   struct OnThread {

@@ -28,7 +28,7 @@ std::shared_ptr<abi::LoadedPlugin> load_plugin();
 abi::SyncRequest work(std::string_view kind, std::size_t count, std::string_view url = {});
 
 /// Clock and nothing else: what is left is the path through abi/ and runtime/.
-class ClockServices final : public abi::Services {
+class ClockServices : public abi::Services {
  public:
   explicit ClockServices(runtime::Task& task) : task_(task) {}
 

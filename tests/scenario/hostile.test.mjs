@@ -14,7 +14,7 @@ const crashes = {
   segv: /SIGSEGV/,
   abort: /SIGABRT/,
   overflow: /SIGSEGV/,
-  exit: /exited with code 0/,
+  exit: sanitized ? /exited with code/ : /exited with code 0/,
   close: /closed its socket/,
   garbage: /broke the protocol/,
   memory: sanitized ? undefined : /SIGABRT|of memory/,

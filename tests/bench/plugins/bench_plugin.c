@@ -7,6 +7,7 @@
 
 static const tomada_clock_service *k_clock;
 static const tomada_http_service *k_http;
+static const tomada_storage_service *k_storage;
 
 static int is_text(tomada_slice slice, const char *text) {
   const size_t len = strlen(text);
@@ -31,6 +32,8 @@ static tomada_status create(const tomada_host *host, const tomada_create_args *a
   k_clock = table;
   if (host->query_service(TOMADA_TEXT(TOMADA_HTTP_ID), &table) != TOMADA_OK) return TOMADA_E_UNSUPPORTED;
   k_http = table;
+  if (host->query_service(TOMADA_TEXT(TOMADA_STORAGE_ID), &table) != TOMADA_OK) return TOMADA_E_UNSUPPORTED;
+  k_storage = table;
   *instance = &state;
   return TOMADA_OK;
 }
@@ -68,6 +71,9 @@ static tomada_status sync(void *instance, tomada_call call, const tomada_sync_re
     for (uint64_t i = 0; i < count && status == TOMADA_OK; ++i) status = k_clock->sleep_ms(call, 3600 * 1000);
   } else if (is_text(request->entity, "requests")) {
     for (uint64_t i = 0; i < count && status == TOMADA_OK; ++i) status = get(call, request->resume);
+  } else if (is_text(request->entity, "gets")) {
+    tomada_slice value;
+    for (uint64_t i = 0; i < count && status == TOMADA_OK; ++i) status = k_storage->get(call, request->resume, &value);
   } else {
     status = TOMADA_E_UNSUPPORTED;
   }

@@ -21,6 +21,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -71,9 +72,9 @@ long child(long pid) {
   return pid;
 }
 
-long read_memory(pid_t pid, void* at) {
+long read_memory(pid_t pid) {
   char byte = 0;
-  const iovec to{&byte, 1}, from{at, 1};
+  const iovec to{&byte, 1}, from{&byte, 1};
   return ::process_vm_readv(pid, &to, 1, &from, 1, 0);
 }
 
@@ -92,6 +93,13 @@ long raise_limit(__rlimit_resource resource) {
 long become_executable() {
   void* const at = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return at == MAP_FAILED ? -1 : ::mprotect(at, 4096, PROT_READ | PROT_EXEC);
+}
+
+/// Both would be memory that RLIMIT_DATA does not count.
+long grow_stack() {
+  const auto page = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) & ~std::uintptr_t{4095};
+  void* const at = ::mremap(reinterpret_cast<void*>(page), 0, 4096, MREMAP_MAYMOVE);
+  return at == MAP_FAILED ? -1 : 0;
 }
 
 long many_descriptors() {
@@ -145,8 +153,8 @@ std::string attempt_all(const Targets& targets, bool threads_allowed) {
   log.attempt("tgkill_host", [&] { return ::syscall(SYS_tgkill, targets.host_pid, targets.host_pid, 0); });
   log.attempt("sigqueue_host", [&] { return ::sigqueue(targets.host_pid, 0, {}); });
   log.attempt("pidfd_open_host", [&] { return ::syscall(SYS_pidfd_open, targets.host_pid, 0); });
-  log.attempt("read_sibling", [&] { return read_memory(targets.sibling_pid, targets.sibling_memory); });
-  log.attempt("read_host", [&] { return read_memory(targets.host_pid, targets.sibling_memory); });
+  log.attempt("read_sibling", [&] { return read_memory(targets.sibling_pid); });
+  log.attempt("read_host", [&] { return read_memory(targets.host_pid); });
   log.attempt("priority_host", [&] { return ::setpriority(PRIO_PROCESS, static_cast<id_t>(targets.host_pid), 19); });
   log.attempt("own_schedule", [] { const sched_param none{}; return ::sched_setscheduler(0, SCHED_OTHER, &none); });
   log.attempt("fork", [] { return child(::syscall(SYS_fork)); });
@@ -158,6 +166,8 @@ std::string attempt_all(const Targets& targets, bool threads_allowed) {
   log.attempt("map_writable_code", [] { return map(PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS); });
   log.attempt("make_executable", become_executable);
   log.attempt("map_shared", [] { return map(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS); });
+  log.attempt("map_growing_down", [] { return map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN); });
+  log.attempt("grow_stack", grow_stack);
   log.attempt("memfd", [] { return ::memfd_create("x", 0); });
   log.attempt("pipe", [] { int two[2]; return ::pipe(two); });
   log.attempt("write_plugin", [] { return ::pwrite(4, "x", 1, 0); });

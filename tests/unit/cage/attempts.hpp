@@ -11,7 +11,6 @@ struct Targets {
   std::string secret_file;       // readable by the user, outside of the cage
   std::string abstract_socket;   // a listening one, without its first zero byte
   int tcp_port{};                // somebody listens on 127.0.0.1
-  void* sibling_memory{};        // an address that is mapped in the sibling
 };
 
 /// Starts nothing that outlives it, when something works after all.

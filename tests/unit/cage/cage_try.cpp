@@ -10,14 +10,13 @@ std::string* constructor_report;
 
 // glibc gives constructors what main() gets. Arguments: see cage_probe.cpp.
 [[gnu::constructor]] void begin(int count, char** arguments, char**) {
-  if (count < 8) return;
+  if (count != 7) return;
   const tomada::cage_test::Targets targets{
       .host_pid = std::atoi(arguments[2]),
       .sibling_pid = std::atoi(arguments[3]),
       .secret_file = arguments[4],
       .abstract_socket = arguments[5],
       .tcp_port = std::atoi(arguments[6]),
-      .sibling_memory = reinterpret_cast<void*>(std::strtoull(arguments[7], nullptr, 10)),
   };
   constructor_report = new std::string(tomada::cage_test::attempt_all(targets, false));
 }
