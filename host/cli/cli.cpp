@@ -132,6 +132,20 @@ int run(int argc, char** argv, const Hooks& hooks) {
                         [&](Control& control) { return allow_plugin(control, output, words.plugin, words.tenant); });
   allow->add_option("id", words.plugin, "The plugin's id")->required();
   allow->add_option("--tenant", words.tenant, "For whom")->required();
+  add(*plugin, "rollback", "New calls use the version before; once more: the other way round",
+      [&](Control& control) { return roll_back_plugin(control, output, words.plugin); })
+      ->add_option("id", words.plugin, "The plugin's id")->required();
+  CLI::App* pin = add(*plugin, "pin", "Keep a tenant on one version",
+                      [&](Control& control) { return pin_plugin(control, output, words.plugin, words.tenant); });
+  pin->add_option("id@version", words.plugin, "Such as example@1.2.0")->required();
+  pin->add_option("--tenant", words.tenant, "Which tenant")->required();
+  CLI::App* unpin = add(*plugin, "unpin", "Let a tenant use the current version again",
+                        [&](Control& control) { return unpin_plugin(control, output, words.plugin, words.tenant); });
+  unpin->add_option("id", words.plugin, "The plugin's id")->required();
+  unpin->add_option("--tenant", words.tenant, "Which tenant")->required();
+  add(*plugin, "release", "Call a plugin again that is in quarantine for its crashes",
+      [&](Control& control) { return release_plugin(control, output, words.plugin); })
+      ->add_option("id", words.plugin, "The plugin's id")->required();
   CLI::App* inspect = plugin->add_subcommand("inspect", "Look at a plugin file without running any code of it");
   inspect->add_option("file", words.file, "The file")->required();
   inspect->add_flag("--json", words.as_json, "As JSON");

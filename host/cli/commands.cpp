@@ -1,7 +1,5 @@
 #include "host/cli/commands.hpp"
 
-#include "host/base/encoding.hpp"
-
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -54,38 +52,6 @@ int create_key(Control& control, Output output, const std::string& tenant, const
   if (created.has_error()) return failed(output, created.error());
   output.out << created->value("key", "") << "\n";  // alone, so that a script can take it
   output.err << "This key is shown once; keep it safe.\n";
-  return 0;
-}
-
-int list_plugins(Control& control, Output output, bool as_json) {
-  const auto list = ask(control, "GET", "/control/plugins", "", nullptr);
-  if (list.has_error()) return failed(output, list.error());
-  if (as_json) {
-    output.out << list->dump(2) << "\n";
-    return 0;
-  }
-  const json plugins = list->value("plugins", json::array());
-  for (const json& plugin : plugins) {
-    const std::string file = std::filesystem::path(plugin.value("file", "")).filename();
-    if (plugin.value("available", false)) {
-      output.out << "available  " << plugin.value("id", "") << " " << plugin.value("version", "") << "  " << file
-                 << "  sha256:" << plugin.value("sha256", "") << "\n";
-      continue;
-    }
-    output.out << "refused    " << file;
-    for (const json& refusal : plugin.value("refusals", json::array()))
-      output.out << "  " << refusal.value("rule", "") << ": " << refusal.value("reason", "");
-    output.out << "\n";
-  }
-  if (plugins.empty()) output.err << "No *.so in " << list->value("plugin_dir", "") << ".\n";
-  return 0;
-}
-
-int allow_plugin(Control& control, Output output, const std::string& id, const std::string& tenant) {
-  const json body{{"tenant", tenant}};
-  const auto allowed = ask(control, "POST", "/control/plugins/" + percent_encode(id) + "/allow", "", &body);
-  if (allowed.has_error()) return failed(output, allowed.error());
-  output.out << "plugin " << id << " is allowed for the tenant " << tenant << "\n";
   return 0;
 }
 

@@ -26,6 +26,10 @@ int create_tenant(Control& control, Output output, const std::string& name);
 int create_key(Control& control, Output output, const std::string& tenant, const std::string& role);
 int list_plugins(Control& control, Output output, bool as_json);
 int allow_plugin(Control& control, Output output, const std::string& id, const std::string& tenant);
+int roll_back_plugin(Control& control, Output output, const std::string& id);
+int pin_plugin(Control& control, Output output, const std::string& id_and_version, const std::string& tenant);
+int unpin_plugin(Control& control, Output output, const std::string& id, const std::string& tenant);
+int release_plugin(Control& control, Output output, const std::string& id);
 /// Runs no code of the file and needs no host.
 int inspect_plugin(Output output, const std::filesystem::path& file, bool as_json);
 

@@ -39,6 +39,29 @@ TEST_F(CliCommands, PluginListSaysWhyAFileIsRefused) {
   EXPECT_THAT(out.str(), HasSubstr("refused    b.so  P01: not ELF"));
 }
 
+TEST_F(CliCommands, PluginListShowsVersionsPinsAndQuarantine) {
+  control.answer(200, {{"plugins", json::array()}, {"available", json::array({
+      {{"id", "quiet"}, {"versions", json::array({{{"version", "1.0.0"}, {"current", true}, {"previous", false}}})},
+       {"pins", json::array()}, {"quarantine", nullptr}},
+      {{"id", "a"}, {"versions", json::array({{{"version", "1.1.0"}, {"current", true}, {"previous", false}},
+                                              {{"version", "1.0.0"}, {"current", false}, {"previous", true}}})},
+       {"pins", json::array({{{"tenant", "acme"}, {"version", "1.0.0"}, {"available", true}}})},
+       {"quarantine", {{"version", "1.1.0"}, {"reason", "3 crashes"}, {"since", "2026-01-01T00:00:00Z"}}}}})}});
+  EXPECT_EQ(list_plugins(control, output, false), 0);
+  EXPECT_EQ(out.str(), "a: 1.1.0 (current), 1.0.0 (previous)\n"
+                       "  pinned       tenant acme to 1.0.0\n"
+                       "  quarantine   since 2026-01-01T00:00:00Z: 3 crashes; release it with: tomada plugin release a\n");
+}
+
+TEST_F(CliCommands, APinNamesAVersion) {
+  for (const char* const wrong : {"a", "a@", "@1.0.0"}) EXPECT_EQ(pin_plugin(control, output, wrong, "acme"), 1);
+  EXPECT_TRUE(control.requests.empty());
+  control.answer(200, json::object());
+  EXPECT_EQ(pin_plugin(control, output, "a@1.0.0", "acme"), 0);
+  EXPECT_EQ(control.requests[0].path, "/control/plugins/a/pin");
+  EXPECT_EQ(json::parse(control.requests[0].body), (json{{"tenant", "acme"}, {"version", "1.0.0"}}));
+}
+
 json sync_row(const std::string& status) {
   return {{"sync_id", "s1"}, {"status", status}, {"records_processed", 10}, {"records_changed", 3}, {"records_deleted", 1},
           {"records_failed", 0}, {"duration_ms", 1234}};

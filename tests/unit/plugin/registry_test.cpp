@@ -64,7 +64,7 @@ TEST_F(RegistryTest, P15TheSecondContentOfAVersionIsRefused) {
   EXPECT_TRUE((*registry->entries())[0].refusals.empty());
   ASSERT_EQ((*registry->entries())[1].refusals.size(), 1u);
   EXPECT_EQ((*registry->entries())[1].refusals[0].rule, "P15");
-  EXPECT_EQ((*registry->entries())[1].refusals[0].reason, 
+  EXPECT_EQ((*registry->entries())[1].refusals[0].reason,
             "version 1.0.0 of the plugin good is a.so, with another content: remove one of the two files, or give it another version");
   EXPECT_EQ(registry->find("good")->sha256, (*registry->entries())[0].sha256);
 }
