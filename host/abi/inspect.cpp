@@ -159,9 +159,9 @@ class Judge {
     const auto& needed = facts_.needed;
     const bool is_cxx = inspection_.has_manifest && inspection_.manifest.language == "c++";
     const bool lacks_runtime = std::find(needed.begin(), needed.end(), "libstdc++.so.6") == needed.end();
-    if (facts_.defines_cxx_runtime || (is_cxx && facts_.imports_unwinder && lacks_runtime))
-      refuse("P19", "contains its own C++ runtime (static libstdc++), whose exceptions break when calls interleave: "
-                    "link libstdc++ dynamically, or run it in a worker");
+    if (is_coroutine && (facts_.defines_cxx_runtime || (is_cxx && facts_.imports_unwinder && lacks_runtime)))
+      refuse("P19", "contains its own C++ runtime (static libstdc++), whose exceptions break when calls interleave on one "
+                    "thread: link libstdc++ dynamically, or declare call model thread");
   }
 
   const ElfFacts& facts_;

@@ -44,6 +44,7 @@ struct Registry::Impl {
   }
   void publish();
   Result<void> reload(Task& task);
+  Result<void> catch_up(Task& task);
 
   // What the directory holds.
   Result<void> admit(Task& task, std::vector<Found> found, bool is_start);
@@ -84,6 +85,21 @@ void Registry::Impl::publish() {
 
 Result<void> Registry::Impl::reload(Task& task) {
   TOMADA_TRY_ASSIGN(facts.remembered, around->plugins.all(task));
+  publish();
+  return {};
+}
+
+/// What another host on the same store chose meanwhile.
+Result<void> Registry::Impl::catch_up(Task& task) {
+  const Gate::Turn turn = gate.take(task);
+  TOMADA_TRY_ASSIGN(auto remembered, around->plugins.all(task));
+  if (remembered == facts.remembered) return {};
+  for (const auto& quarantine : facts.remembered.quarantines) {
+    const auto same = [&](const store::PluginQuarantine& other) { return other.plugin_id == quarantine.plugin_id; };
+    if (around->released && std::none_of(remembered.quarantines.begin(), remembered.quarantines.end(), same))
+      around->released(quarantine.plugin_id);
+  }
+  facts.remembered = std::move(remembered);
   publish();
   return {};
 }
@@ -238,8 +254,10 @@ void Registry::Impl::follow(Task& task, Registry& registry) {
     }
     Changes changes = watcher.wait(task, k_look_interval);
     if (task.interruption()) return;
-    if (changes.empty()) changes.all = changes.settled = true;  // also what is not told: behind links, on other machines
-    const auto refreshed = registry.refresh(task, changes);
+    const bool is_idle = changes.empty();
+    if (is_idle) changes.all = changes.settled = true;  // also what is not told: behind links, on other machines
+    auto refreshed = registry.refresh(task, changes);
+    if (is_idle && refreshed.has_value()) refreshed = catch_up(task);
     if (refreshed.has_error() && !task.interruption()) trouble = refreshed.error().message;
     say(trouble);
   }
@@ -381,6 +399,7 @@ Result<void> Registry::quarantine(Task& task, store::PluginQuarantine quarantine
   impl_->facts.held_back[quarantine.plugin_id] = quarantine;
   impl_->publish();
   TOMADA_TRY(impl_->around->plugins.quarantine(task, quarantine));
+  impl_->facts.held_back.erase(quarantine.plugin_id);
   return impl_->reload(task);
 }
 

@@ -20,6 +20,7 @@ struct PluginVersion {
   std::string sha256;
   std::string version;
   std::int64_t installed_at_ms{};
+  bool operator==(const PluginVersion&) const = default;
 };
 
 /// The version that takes new calls, and the one before it, to which a roll-back goes (may be empty).
@@ -28,6 +29,7 @@ struct PluginChoice {
   std::string sha256;
   std::string previous_sha256;
   std::int64_t chosen_at_ms{};
+  bool operator==(const PluginChoice&) const = default;
 };
 
 /// One tenant stays on a version, whatever is chosen for the others.
@@ -35,6 +37,7 @@ struct PluginPin {
   std::string plugin_id;
   std::string tenant_id;
   std::string version;
+  bool operator==(const PluginPin&) const = default;
 };
 
 struct PluginQuarantine {
@@ -44,6 +47,7 @@ struct PluginQuarantine {
   std::int32_t signal{};     // of the last crash; 0: none
   std::string last_service;  // that the plugin asked for before it; may be empty
   std::int64_t since_ms{};
+  bool operator==(const PluginQuarantine&) const = default;
 };
 
 /// Each list in the order of its plugins' ids.
@@ -52,6 +56,7 @@ struct PluginState {
   std::vector<PluginChoice> choices;
   std::vector<PluginPin> pins;
   std::vector<PluginQuarantine> quarantines;
+  bool operator==(const PluginState&) const = default;
 };
 
 /* Small tables, belonging to the operator and not to a tenant (but a pin goes with its tenant).

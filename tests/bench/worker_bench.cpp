@@ -56,6 +56,7 @@ class Pinger {
   Pinger(boost::asio::io_context& io, int number) : io_(io), socket_(io, boost::asio::local::stream_protocol(), number) {}
 
   double messages_per_second(std::size_t depth) {
+    io_.restart();
     count_ = 0;
     stopping_ = false;
     const auto start = SteadyClock::now();
