@@ -17,7 +17,6 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <set>
 #include <sstream>
 
 namespace tomada::cage_test {
@@ -67,16 +66,14 @@ std::vector<std::string> part(const std::string& text, const std::string& from) 
 
 /// By the cage, not by a wrong argument.
 bool refused(const std::string& line) {
-  // With these the sanitizers' runtimes live.
-  static const std::set<std::string> k_sanitizers_need = {
-      "map_executable", "map_writable_code", "make_executable", "map_shared", "map_growing_down",
-      "personality",    "dumpable",          "outlive_host"};
   const std::string name = line.substr(0, line.find(' '));
-  if (cage::k_sanitizer && k_sanitizers_need.contains(name)) return true;
   for (const char* const reason : {"(EPERM)", "(EACCES)"})
     if (line == name + " refused " + reason) return true;
   return line == "thread refused (EAGAIN)" || line == "many_descriptors refused (EMFILE)";
 }
+
+// The sanitizers' runtimes live with calls that a worker is refused otherwise; the other builds judge.
+constexpr const char* k_looser = "a sanitizer build has a longer list of calls";
 
 class SealAs : public CageTestAs {};
 INSTANTIATE_TEST_SUITE_P(Users, SealAs, testing::Values(User::own, User::ordinary), name_of);
@@ -133,6 +130,7 @@ class Tried : public SealAs {
 INSTANTIATE_TEST_SUITE_P(Users, Tried, testing::Values(User::own, User::ordinary), name_of);
 
 TEST_P(Tried, AllThatAPluginTriesIsRefusedAndWhatItNeedsWorks) {
+  if (cage::k_sanitizer) GTEST_SKIP() << k_looser;
   const std::string text = run_attempts();
   ASSERT_NE(text.find("exited with code 0"), std::string::npos) << text;
   for (const char* const when : {"constructor:", "sealed again:"}) {
@@ -184,6 +182,7 @@ TEST_P(SealAs, IsWhatTheKernelSaysToo) {
 }
 
 TEST_P(SealAs, LetsThreadsStartUpToTheirLimitAndNothingElse) {
+  if (cage::k_sanitizer) GTEST_SKIP() << k_looser;
   if (!has_user_namespaces()) GTEST_SKIP() << "no user namespaces here: the host counts a worker's threads";
   Worker worker = start_as({"threads", "8", "100"});
   const std::string said = worker.line();
