@@ -44,7 +44,6 @@ struct Registry::Impl {
   }
   void publish();
   Result<void> reload(Task& task);
-  Result<void> catch_up(Task& task);
 
   // What the directory holds.
   Result<void> admit(Task& task, std::vector<Found> found, bool is_start);
@@ -85,21 +84,6 @@ void Registry::Impl::publish() {
 
 Result<void> Registry::Impl::reload(Task& task) {
   TOMADA_TRY_ASSIGN(facts.remembered, around->plugins.all(task));
-  publish();
-  return {};
-}
-
-/// What another host on the same store chose meanwhile.
-Result<void> Registry::Impl::catch_up(Task& task) {
-  const Gate::Turn turn = gate.take(task);
-  TOMADA_TRY_ASSIGN(auto remembered, around->plugins.all(task));
-  if (remembered == facts.remembered) return {};
-  for (const auto& quarantine : facts.remembered.quarantines) {
-    const auto same = [&](const store::PluginQuarantine& other) { return other.plugin_id == quarantine.plugin_id; };
-    if (around->released && std::none_of(remembered.quarantines.begin(), remembered.quarantines.end(), same))
-      around->released(quarantine.plugin_id);
-  }
-  facts.remembered = std::move(remembered);
   publish();
   return {};
 }
@@ -257,7 +241,7 @@ void Registry::Impl::follow(Task& task, Registry& registry) {
     const bool is_idle = changes.empty();
     if (is_idle) changes.all = changes.settled = true;  // also what is not told: behind links, on other machines
     auto refreshed = registry.refresh(task, changes);
-    if (is_idle && refreshed.has_value()) refreshed = catch_up(task);
+    if (is_idle && refreshed.has_value()) refreshed = registry.catch_up(task);
     if (refreshed.has_error() && !task.interruption()) trouble = refreshed.error().message;
     say(trouble);
   }
@@ -348,6 +332,21 @@ Result<void> Registry::remember(Task& task, Surroundings surroundings) {
 Result<void> Registry::refresh(Task& task, const Changes& changes) {
   TOMADA_TRY_ASSIGN(auto found, runtime::run_blocking(task, impl_->pool, [&] { return impl_->directory.look(changes); }));
   return impl_->admit(task, std::move(found), false);
+}
+
+Result<void> Registry::catch_up(Task& task) {
+  const Gate::Turn turn = impl_->gate.take(task);
+  Facts& facts = impl_->facts;
+  TOMADA_TRY_ASSIGN(auto remembered, impl_->around->plugins.all(task));
+  if (remembered == facts.remembered) return {};
+  for (const auto& quarantine : facts.remembered.quarantines) {
+    const auto same = [&](const store::PluginQuarantine& other) { return other.plugin_id == quarantine.plugin_id; };
+    if (impl_->around->released && std::none_of(remembered.quarantines.begin(), remembered.quarantines.end(), same))
+      impl_->around->released(quarantine.plugin_id);
+  }
+  facts.remembered = std::move(remembered);
+  impl_->publish();
+  return {};
 }
 
 void Registry::watch(runtime::Loop& loop) {

@@ -66,6 +66,9 @@ class Registry {
   /// at a time. An error: it should be tried again, with all.
   Result<void> refresh(runtime::Task& task, const Changes& changes);
 
+  /// Takes over what another host on the same store chose.
+  Result<void> catch_up(runtime::Task& task);
+
   // For the operator, after remember(); the store's errors pass.
   /// The previous version becomes current, and the other way round; returns it. NOT_FOUND, CONFLICT: there is none.
   Result<std::shared_ptr<const Release>> rollback(runtime::Task& task, std::string_view plugin_id);
