@@ -1,6 +1,7 @@
 // The whole program in one place: every part is built here, in order, and handed what it needs. Read from the top it
 // says what a host is made of; read from the bottom, how it ends.
 #include "host/cli/cli.hpp"
+#include "host/check/child.hpp"
 #include "host/credentials/vault.hpp"
 #include "host/http/curl_client.hpp"
 #include "host/jobs/runner.hpp"
@@ -61,12 +62,6 @@ std::vector<std::unique_ptr<http::Client>> make_clients(runtime::Loops& loops, c
   std::vector<std::unique_ptr<http::Client>> clients;
   for (std::size_t i = 0; i < loops.count(); ++i) clients.push_back(http::make_curl_client(loops.at(i), options));
   return clients;
-}
-
-/// Installed beside the host.
-fs::path worker_program() {
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path() / "tomada-worker";
 }
 
 plugin::RegistryOptions where_plugins_run(const settings::Settings& settings) {
@@ -202,7 +197,7 @@ class Host final {
 
   plugin::WorkerOptions worker_options() const {
     const auto& chosen = settings_.plugins;
-    return {.program = worker_program(),
+    return {.program = worker::program_beside_this_one(),
             .per_tenant = chosen.worker_per == "tenant",
             .memory_bytes_max = static_cast<std::uint64_t>(chosen.worker_memory_bytes_max),
             .threads_max = static_cast<std::uint64_t>(chosen.worker_threads_max),
@@ -312,5 +307,6 @@ Result<void> serve_until_signal(const settings::Settings& settings) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a peer that closes is an error of that write, not the end of the host
+  if (argc == 2 && std::string_view(argv[1]) == tomada::check::k_child_word) return tomada::check::child_main();
   return tomada::cli::run(argc, argv, {.serve = tomada::serve_until_signal, .open_local = tomada::open_local});
 }

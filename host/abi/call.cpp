@@ -18,8 +18,9 @@ Call::Call(Services& services, std::string_view plugin_id)
 Call::~Call() {
   TOMADA_ASSERT(HandleTable::current() == &table_);
   table_.running = nullptr;
-  if (!owned_.empty())
-    spdlog::debug("plugin {}: {} handles were left to the end of the call", plugin_id_, owned_count_);
+  std::size_t left_count = 0;
+  for (const Owned& owned : owned_) left_count += dynamic_cast<const OwnedReply*>(&owned) == nullptr ? 1 : 0;
+  if (left_count > 0) services_.left_open(left_count);
   while (!owned_.empty()) release(owned_.front());
   if (handle_ != 0) table_.remove(handle_);
 }
@@ -53,14 +54,16 @@ tomada_status Call::keep(const Error& error) {
   return static_cast<tomada_status>(error.code);
 }
 
-tomada_status Call::refuse(Errc code, std::string_view why) {
-  misbehaved(why);
+tomada_status Call::refuse(Errc code, std::string_view why, std::string_view rule) {
+  if (code == Errc::too_new) rule = "C07";
+  else if (rule.empty()) rule = code == Errc::stale_handle ? "C01" : "C06";
+  misbehaved(rule, why);
   return keep(Error{code, std::string(why)});
 }
 
-void Call::misbehaved(std::string_view what) noexcept {
+void Call::misbehaved(std::string_view rule, std::string_view what) noexcept {
   try {
-    services_.misbehaved(what);
+    services_.misbehaved(std::string(rule) + ": " + std::string(what));
   } catch (...) {
     spdlog::warn("plugin {}: a misbehaviour could not be noted", plugin_id_);
   }
@@ -88,14 +91,14 @@ Error Call::error_of(tomada_status status, std::string_view function) {
 void report_stale_call(HandleTable* table) noexcept {
   constexpr std::string_view k_what = "used a tomada_call that is not the one running on this thread";
   if (table != nullptr && table->running != nullptr) {
-    table->running->misbehaved(k_what);
+    table->running->misbehaved("C05", k_what);
     return;
   }
   // Nobody to blame by name; a plugin in a loop must not fill the log.
   static std::atomic<std::uint64_t> count{0};
   const std::uint64_t number = count.fetch_add(1, std::memory_order_relaxed) + 1;
   if ((number & (number - 1)) == 0)
-    spdlog::warn("PLUGIN_MISBEHAVING: a plugin {} ({} so far)", k_what, number);
+    spdlog::warn("PLUGIN_MISBEHAVING: C05: a plugin {} ({} so far)", k_what, number);
 }
 
 std::string clean_text(std::string_view text, std::size_t bytes_max) {

@@ -69,9 +69,9 @@ class Call {
     return result.has_value() ? TOMADA_OK : keep(result.error());
   }
   tomada_status keep(const Error& error);
-  /// The plugin passed something that breaks a rule.
-  tomada_status refuse(Errc code, std::string_view why);
-  void misbehaved(std::string_view what) noexcept;
+  /// The plugin passed something that breaks a rule of sdk-docs/rules.md; empty: the one that goes with the code.
+  tomada_status refuse(Errc code, std::string_view why, std::string_view rule = {});
+  void misbehaved(std::string_view rule, std::string_view what) noexcept;
   tomada_status threw(const char* what) noexcept;
 
   /// What the plugin itself said with fail().

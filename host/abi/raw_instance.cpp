@@ -84,7 +84,7 @@ Result<void> RawInstance::call(Services& services, std::string_view function, F&
   if (is_known_status(status)) return running.error_of(status, function);
   broken_ = true;
   const std::string what = thrown.empty() ? "returned the unknown status " + std::to_string(status) : thrown;
-  running.misbehaved(std::string(function) + " " + what);
+  running.misbehaved(thrown.empty() ? "C02" : "C03", std::string(function) + " " + what);
   return fail(Errc::internal, "the plugin's " + std::string(function) + " " + what);
 }
 

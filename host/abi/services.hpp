@@ -87,6 +87,9 @@ class Services {
   /// Those that has_credential() is true for.
   virtual std::vector<std::string> credential_fields() = 0;
 
+  /// So many responses were left to the host at the end of the call; it has released them.
+  virtual void left_open(std::size_t handles_count) noexcept { (void)handles_count; }
+
   /// The plugin broke a rule (a stale handle, an unknown status, a throw): counted and logged as its fault.
   virtual void misbehaved(std::string_view what) = 0;
 };

@@ -22,7 +22,7 @@ tomada_status call_fail(tomada_call handle, tomada_status status, const tomada_e
     tomada_error given{};
     if (error != nullptr) {
       if (const tomada_status read = read_struct(error, given); read != TOMADA_OK)
-        return call.refuse(static_cast<Errc>(read), "fail(): the tomada_error is malformed or too new");
+        return call.refuse(static_cast<Errc>(read), "fail(): the tomada_error is malformed or too new", "C08");
       if (!is_sound(given.message) || !is_sound(given.provider_code))
         return call.refuse(Errc::invalid_data, "fail(): a text is malformed");
     }

@@ -29,7 +29,7 @@ bool same_name(std::string_view a, std::string_view b) {
 tomada_status read_request(Call& call, const tomada_http_request* given, bool streamed, HttpRequest& request) {
   tomada_http_request raw{};
   if (const tomada_status read = read_struct(given, raw); read != TOMADA_OK)
-    return call.refuse(static_cast<Errc>(read), "http: the request struct is malformed or too new");
+    return call.refuse(static_cast<Errc>(read), "http: the request struct is malformed or too new", "C08");
   if ((raw.flags & ~TOMADA_HTTP_NO_AUTH) != 0 || raw.reserved != 0)
     return call.refuse(Errc::too_new, "http: the request has flags that this host does not know");
   if (!is_sound(raw.method) || !is_sound(raw.url) || !is_sound(raw.body))
@@ -57,7 +57,7 @@ tomada_status read_request(Call& call, const tomada_http_request* given, bool st
 }
 
 tomada_status refuse_more(Call& call) {
-  return call.refuse(Errc::invalid_data, too_many_responses().message);
+  return call.refuse(Errc::invalid_data, too_many_responses().message, "C09");
 }
 
 /// Waits for the response's header and reports it.
@@ -118,7 +118,7 @@ tomada_status http_write(tomada_call handle, tomada_response response, tomada_sl
   return in_call(handle, [&](Call& call) -> tomada_status {
     Response* const open = response_of(call, response);
     if (open == nullptr) return TOMADA_E_STALE_HANDLE;
-    if (open->has_head) return call.refuse(Errc::invalid_data, "http: write() after finish()");
+    if (open->has_head) return call.refuse(Errc::invalid_data, "http: write() after finish()", "C10");
     if (!is_sound(bytes)) return call.refuse(Errc::invalid_data, "http: the bytes of write() are malformed");
     return call.status_of(open->exchange->write(view_of(bytes)));
   });
@@ -128,7 +128,7 @@ tomada_status http_finish(tomada_call handle, tomada_response response, tomada_h
   return in_call(handle, [&](Call& call) -> tomada_status {
     Response* const open = response_of(call, response);
     if (open == nullptr) return TOMADA_E_STALE_HANDLE;
-    if (open->has_head) return call.refuse(Errc::invalid_data, "http: finish() twice");
+    if (open->has_head) return call.refuse(Errc::invalid_data, "http: finish() twice", "C10");
     if (!can_report(result)) return call.refuse(Errc::invalid_data, "http: no room for the result");
     return finish_exchange(call, *open, result);
   });
@@ -139,7 +139,7 @@ Response* finished(Call& call, tomada_response handle, tomada_status& status) {
   Response* const response = response_of(call, handle);
   status = response == nullptr ? TOMADA_E_STALE_HANDLE
            : response->has_head ? TOMADA_OK
-                                : call.refuse(Errc::invalid_data, "http: the response is used before finish()");
+                                : call.refuse(Errc::invalid_data, "http: the response is used before finish()", "C10");
   return status == TOMADA_OK ? response : nullptr;
 }
 
@@ -186,7 +186,7 @@ tomada_status http_read(tomada_call handle, tomada_response response, char* buff
     tomada_status status{};
     Response* const done = finished(call, response, status);
     if (done == nullptr) return status;
-    if (done->has_body) return call.refuse(Errc::invalid_data, "http: read() after body()");
+    if (done->has_body) return call.refuse(Errc::invalid_data, "http: read() after body()", "C10");
     const auto room = static_cast<std::size_t>(std::min(capacity, k_slice_bytes_max));
     auto count = done->exchange->read(std::span<char>(buffer, room));
     if (count.has_error()) return call.keep(count.error());

@@ -15,7 +15,7 @@ tomada_status reply_set(tomada_call handle, tomada_reply reply, std::uint32_t st
     if (!is_sound(content_type) || !is_sound(body)) return call.refuse(Errc::invalid_data, "reply: set() is malformed");
     if (const auto checked = check_reply(status, view_of(content_type), view_of(body)); checked.has_error())
       return call.refuse(checked.error().code, checked.error().message);
-    if (owned->answered) return call.refuse(Errc::invalid_data, "reply: this event has its answer already");
+    if (owned->answered) return call.refuse(Errc::invalid_data, "reply: this event has its answer already", "C11");
     const auto result = call.services().reply(static_cast<int>(status), view_of(content_type), view_of(body));
     owned->answered = result.has_value();
     return call.status_of(result);

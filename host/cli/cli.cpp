@@ -31,6 +31,7 @@ struct Words {
   WebhookVerify verify;
   AppCreate app;
   StoreCopy copy;
+  PluginCheck check;
   std::string integration, id, credentials_file;
   bool as_json{false};
 };
@@ -81,6 +82,13 @@ int verify_here(const Words& words, Output output) {
   const auto settings = load_settings(words, true);
   if (settings.has_error()) return failed(output, settings.error()), 2;
   return verify_webhook(output, settings->plugin_dir, words.verify, std::cin);
+}
+
+int check_here(const Words& words, Output output) {
+  if (words.check.record.empty()) return check_plugin(output, words.check, words.as_json);
+  const auto settings = load_settings(words, true);
+  if (settings.has_error()) return failed(output, settings.error()), k_usage_error;
+  return record_plugin(output, *settings, words.check);
 }
 
 /// `file`: "-" is stdin, empty is none.
@@ -150,6 +158,18 @@ int run(int argc, char** argv, const Hooks& hooks) {
   inspect->add_option("file", words.file, "The file")->required();
   inspect->add_flag("--json", words.as_json, "As JSON");
   inspect->callback([&] { chosen = [&] { return inspect_plugin(output, words.file, words.as_json); }; });
+
+  CLI::App* check = plugin->add_subcommand("check", "Try all that can be tried of a plugin file without its provider");
+  check->add_option("file", words.check.file, "The file")->required();
+  check->add_option("--replay", words.check.replay, "A folder of recordings: calls and records must be as recorded");
+  check->add_option("--config", words.check.config, "A JSON file, in place of a sample that the plugin's schema takes");
+  check->add_option("--credentials", words.check.credentials, "A JSON file, in place of samples; they are sent nowhere");
+  check->add_option("--only", words.check.only, "Only tests whose name contains this");
+  check->add_option("--seed", words.check.seed, "Of what hostile servers answer (1)");
+  check->add_flag("--json", words.as_json, "As JSON");
+  check->add_option("--record", words.check.record, "Instead: run one real full sync and write its traffic into this folder, secrets removed");
+  check->add_option("--entity", words.check.entity, "With --record: only this one");
+  check->callback([&] { chosen = [&] { return check_here(words, output); }; });
 
   CLI::App* sync = app.add_subcommand("sync", "Syncs of an integration")->require_subcommand(1);
   CLI::App* sync_run = add(*sync, "run", "Start a sync; prints its id", [&](Control& control) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/cli/control.hpp"
+#include "host/settings/settings.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -32,6 +33,18 @@ int unpin_plugin(Control& control, Output output, const std::string& id, const s
 int release_plugin(Control& control, Output output, const std::string& id);
 /// Runs no code of the file and needs no host.
 int inspect_plugin(Output output, const std::filesystem::path& file, bool as_json);
+
+struct PluginCheck {
+  std::filesystem::path file;
+  std::uint64_t seed{1};
+  std::string only;                             // tests whose name contains it
+  std::string config, credentials, replay;      // files and a folder; empty: samples, none
+  std::string record, entity;                   // a folder to write to, instead of the tests; empty entity: all
+};
+/// Needs no host; code of the file runs in closed-off processes. 0 all passed, 1 something failed, 2 could not be done.
+int check_plugin(Output output, const PluginCheck& options, bool as_json);
+/// One real sync of each entity; for whom `settings` say what may be reached.
+int record_plugin(Output output, const settings::Settings& settings, const PluginCheck& options);
 
 struct SyncRun {
   std::string tenant;

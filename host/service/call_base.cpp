@@ -1,7 +1,5 @@
 #include "host/service/call_base.hpp"
 
-#include "host/credentials/signing.hpp"
-#include "host/http/redirects.hpp"
 #include "host/service/redactor.hpp"
 
 #include <spdlog/spdlog.h>
@@ -12,9 +10,6 @@
 namespace tomada::service {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds k_request_timeout{30'000};
 constexpr std::size_t k_log_lines_max = 1'000;
 constexpr std::size_t k_log_bytes_max = 4'096;
 
@@ -100,32 +95,14 @@ void CallBase::log(abi::LogLevel level, std::string_view message) {
   spdlog::log(to_spdlog(level), "{}: {}", whom(), redact(message.substr(0, k_log_bytes_max), opened_->credentials));
 }
 
-CallBase::Outbound& CallBase::outbound() {
-  if (!outbound_) {
-    outbound_ = std::make_unique<Outbound>(Outbound{AllowedHosts(manifest_, opened_->config), nullptr, nullptr});
-    outbound_->signing =
-        credentials::make_signing_client(*environment_.http_clients.at(task_.loop().index()), manifest_.auth,
-                                         opened_->config, opened_->credentials, task_.clock());
-    outbound_->client = http::make_redirecting_client(*outbound_->signing);
-  }
-  return *outbound_;
-}
-
 Result<std::unique_ptr<abi::HttpExchange>> CallBase::http_open(abi::HttpRequest request) {
   TOMADA_TRY(task_.check());
-  Outbound& out = outbound();
-  TOMADA_TRY(out.allowed.check(request.url));
+  if (!outbound_)
+    outbound_ = std::make_unique<Outbound>(*environment_.http_clients.at(task_.loop().index()), manifest_, opened_->config,
+                                           opened_->credentials, task_.clock());
   const std::string method = request.method;
   const std::uint64_t request_bytes = request.body.size();
-  http::Request outbound{.method = std::move(request.method),
-                         .url = std::move(request.url),
-                         .headers = std::move(request.headers),
-                         .body = std::move(request.body),
-                         .streamed_length = request.streamed_length,
-                         .timeout = request.timeout.count() == 0 ? k_request_timeout : request.timeout,
-                         .may_follow = [&out](std::string_view url) { return out.allowed.check(url); },
-                         .authenticate = request.authenticate};
-  TOMADA_TRY_ASSIGN(auto exchange, out.client->open(task_, std::move(outbound)));
+  TOMADA_TRY_ASSIGN(auto exchange, outbound_->open(task_, std::move(request)));
   return std::unique_ptr<abi::HttpExchange>(std::make_unique<CallExchange>(
       task_, environment_.metrics, manifest_.id, method, request_bytes, std::move(exchange)));
 }

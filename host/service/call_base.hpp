@@ -4,8 +4,8 @@
 #include "host/abi/manifest.hpp"
 #include "host/abi/services.hpp"
 #include "host/http/client.hpp"
-#include "host/service/allowed_hosts.hpp"
 #include "host/service/call_services.hpp"
+#include "host/service/outbound.hpp"
 
 #include <memory>
 #include <optional>
@@ -42,16 +42,8 @@ class CallBase : public abi::Services {
   const abi::Manifest& manifest_;
 
  private:
-  /// Made for the first request: many calls send none.
-  struct Outbound {
-    AllowedHosts allowed;
-    std::unique_ptr<http::Client> signing;
-    std::unique_ptr<http::Client> client;
-  };
-  Outbound& outbound();
-
   std::shared_ptr<const OpenedIntegration> opened_;  // shared with the other calls of a slice of webhooks
-  std::unique_ptr<Outbound> outbound_;
+  std::unique_ptr<Outbound> outbound_;  // made for the first request: many calls send none
   std::size_t lines_count_{0};
   std::size_t dropped_lines_count_{0};
 };

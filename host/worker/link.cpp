@@ -358,4 +358,9 @@ std::shared_ptr<const abi::Crash> Link::crash() const { return impl_->crash; }
 std::size_t Link::calls_count() const { return impl_->pending.size(); }
 int Link::pid() const { return impl_->process->pid(); }
 
+std::filesystem::path program_beside_this_one() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "tomada-worker";
+}
+
 }  // namespace tomada::worker

@@ -21,6 +21,9 @@ namespace tomada::worker {
 /// The `provider_code` of errors of calls that were in a worker when it ended.
 inline constexpr std::string_view k_crashed = "worker_crashed";
 
+/// tomada-worker is installed beside the host.
+std::filesystem::path program_beside_this_one();
+
 /// What the host does not wait longer for.
 struct Patience {
   std::chrono::milliseconds ready{10'000};       // from its start until the plugin is loaded

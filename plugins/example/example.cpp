@@ -35,7 +35,7 @@ class ExamplePlugin {
   // Can the provider be reached with these credentials? One cheap request. The host adds "Authorization: Bearer ..."
   // as the manifest says; the plugin never sees the token.
   void test_connection(sdk::Call& call) {
-    call.http().send(sdk::Request::get(base_url_ + "/items").query("limit", "1")).expect_ok("list the items");
+    (void)read_page(call, sdk::Request::get(base_url_ + "/items").query("limit", "1"));
   }
   // [test_connection]
 
@@ -78,12 +78,15 @@ class ExamplePlugin {
   };
   // [state]
 
-  // [fetch_page]
   json fetch_page(sdk::Call& call, const sdk::SyncRequest& request, const std::string& cursor) const {
     sdk::Request page = sdk::Request::get(base_url_ + "/items");
     if (!cursor.empty()) page.query("cursor", cursor);
     if (!request.full && !request.since.empty()) page.query("updated_since", request.since);
+    return read_page(call, page);
+  }
 
+  // [read_page]
+  static json read_page(sdk::Call& call, const sdk::Request& page) {
     sdk::Response response = call.http().send(page);  // other calls run on this thread while it waits
     response.expect_ok("list the items");             // 401, 429, 5xx: the host knows what to do with each
 
@@ -112,7 +115,7 @@ class ExamplePlugin {
         .field("name", item.at("name").get<std::string>())
         .field("updated_at", item.at("updated_at").get<std::string>());
   }
-  // [fetch_page]
+  // [read_page]
 
   std::string base_url_;
 };

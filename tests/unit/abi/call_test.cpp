@@ -95,7 +95,7 @@ TEST_F(CallTest, AThrowingPluginIsInternalAndTheInstanceIsBroken) {
   auto outcome = call([](auto&&...) -> tomada_status { throw std::runtime_error("planted"); });
   EXPECT_EQ(outcome.result.error().code, Errc::internal);
   EXPECT_EQ(outcome.result.error().message, "the plugin's test_connection threw: planted");
-  EXPECT_THAT(outcome.faults, ElementsAre("test_connection threw: planted"));
+  EXPECT_THAT(outcome.faults, ElementsAre("C03: test_connection threw: planted"));
   EXPECT_TRUE(instance->broken());
   EXPECT_EQ(call([](auto&&...) -> tomada_status { return TOMADA_OK; }).result.error().code, Errc::unavailable);
 }

@@ -1,0 +1,39 @@
+#include "host/check/subject.hpp"
+
+#include "host/abi/in_process_instance.hpp"
+#include "host/abi/inspect.hpp"
+#include "host/cage/sealed_file.hpp"
+
+#include <utility>
+
+namespace tomada::check {
+
+Result<Subject> Subject::seal(const std::filesystem::path& file, abi::Manifest manifest, const std::string& sha256) {
+  TOMADA_TRY_ASSIGN(auto sealed, cage::sealed_copy(file, abi::k_plugin_bytes_max));
+  if (sealed.sha256 != sha256) return fail(Errc::conflict, file.string() + " changed while it was looked at");
+  return Subject{std::move(manifest), sha256, std::make_shared<const cage::Descriptor>(std::move(sealed.descriptor))};
+}
+
+Result<Subject> Subject::open(const std::filesystem::path& file) {
+  TOMADA_TRY_ASSIGN(auto inspection, abi::inspect_file(file));
+  if (!inspection.refusals.empty())
+    return fail(Errc::invalid_data, file.string() + ": " + inspection.refusals.front().rule + ": " + inspection.refusals.front().reason);
+  return seal(file, std::move(inspection.manifest), inspection.sha256);
+}
+
+Result<std::shared_ptr<worker::Link>> Subject::start_worker(runtime::Task& task, const std::filesystem::path& program,
+                                                            runtime::Metrics& metrics) const {
+  const bool threads = manifest.call_model == abi::CallModel::thread;
+  return worker::Link::start(task.loop(),
+                             {.program = program,
+                              .start = {.plugin_id = manifest.id,
+                                        .own_threads = threads,
+                                        .serial = manifest.concurrency == abi::Concurrency::serial,
+                                        .stack_bytes = abi::stack_bytes_of(manifest),
+                                        .memory_bytes_max = std::uint64_t{1} << 30,
+                                        .threads_max = threads ? std::uint64_t{64} : 0},
+                              .plugin = plugin},
+                             metrics, {});
+}
+
+}  // namespace tomada::check
