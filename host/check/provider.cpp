@@ -82,8 +82,9 @@ class Fixed final : public Provider {
   std::string body_;
 };
 
-void empty_lists(json& value) {
-  if (value.is_array()) value = json::array();
+/// In their order, for a plugin that reads texts.
+void empty_lists(nlohmann::ordered_json& value) {
+  if (value.is_array()) value = nlohmann::ordered_json::array();
   else if (value.is_object())
     for (auto& [name, inner] : value.items()) empty_lists(inner);
 }
@@ -114,7 +115,7 @@ class Replay final : public Provider {
     if (without_items_) {
       // "There is more", and nothing on the page; the same for whoever asks again.
       --place;
-      json document = json::parse(answer.body, nullptr, false);
+      auto document = nlohmann::ordered_json::parse(answer.body, nullptr, false);
       empty_lists(document);
       if (!document.is_discarded()) answer.body = document.dump(-1, ' ', false, json::error_handler_t::replace);
       last_ = answer;

@@ -6,7 +6,8 @@
 #include "host/check/scripted_services.hpp"
 #include "host/worker/remote_instance.hpp"
 
-#include <fstream>
+#include <sys/resource.h>
+
 #include <optional>
 #include <utility>
 
@@ -40,11 +41,10 @@ Result<void> call(Instance& instance, const Job& job, abi::Services& services, T
   else return instance.handle_webhook(task..., services, webhook_of(job), nullptr);
 }
 
+/// The most that there was; /proc cannot be opened here.
 std::int64_t resident_kib() {
-  std::ifstream status("/proc/self/statm");
-  std::int64_t total = 0, resident = 0;
-  status >> total >> resident;
-  return resident * 4;
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : 0;
 }
 
 /// Makes and destroys instances; what stays of them in memory.

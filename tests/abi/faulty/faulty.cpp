@@ -95,6 +95,7 @@ tomada_status get_page(tomada_call call, const std::string& after, Page& page) {
   std::string url = "https://api.example.com/things";
   if (!after.empty()) url += "?after=" + std::string(after.size() < 100 ? after : "long");
   if (fault("K12")) url += "#new";
+  if (fault("K10")) url += "#" + std::to_string(reinterpret_cast<std::uintptr_t>(&url));  // another one in each process
   std::string body;
   const tomada_status got = get(call, url, body);
   if (got != TOMADA_OK) return got;
@@ -110,9 +111,7 @@ tomada_status upsert(tomada_call call, const std::string& id) {
   tomada_record record = sized<tomada_record>();
   const std::string empty;
   record.external_id = slice(fault("C04") ? empty : id);
-  int here = 0;
-  const std::string data = fault("K10") ? "{\"at\":" + std::to_string(reinterpret_cast<std::uintptr_t>(&here)) + "}" : "{\"a\":1}";
-  record.data_json = slice(data);
+  record.data_json = text("{\"a\":1}");
   return g_records->upsert(call, text("thing"), &record);
 }
 
