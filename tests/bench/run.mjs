@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { program, temporaryFolder } from '../support/host.mjs';
+import { hostileBench } from './hostile_bench.mjs';
 import { Nginx } from './nginx.mjs';
 import { postgresBench } from './postgres_bench.mjs';
 import { syncBench } from './sync_bench.mjs';
@@ -75,6 +76,30 @@ const benches = {
     } finally {
       await nginx.stop();
       fs.rmSync(folder, { recursive: true, force: true });
+    }
+  },
+
+  async worker() {
+    const m = await run('worker_bench', 9);
+    const range = ({ min, max }) => [min, max];
+    row('plugin call in a worker, one after the other', `${round(1e6 / m.calls_there.median, 1)} us`, `in the host's process ${round(1e6 / m.calls_here.median, 2)} us`,
+      m.calls_here.median / m.calls_there.median);
+    row('service calls/s through one worker, 64 calls at once', round(m.services_64.median), `Asio echo over a socketpair, 64 messages at once: ${round(m.echo_64.median)}`,
+      m.ratio_64.median, '≥ 0.5', m.ratio_64.median >= 0.5, range(m.ratio_64));
+    row('— 8 at once', round(m.services_8.median), `echo ${round(m.echo_8.median)}`, m.ratio_8.median, '', undefined, range(m.ratio_8));
+    row('— one alone, its round trip', `${round(1e6 / m.services_1.median, 1)} us`, `echo ${round(1e6 / m.echo_1.median, 1)} us`, 1 / m.ratio_1.median, '≤ 1.3',
+      1 / m.ratio_1.median <= 1.3, [1 / m.ratio_1.max, 1 / m.ratio_1.min]);
+    row('a worker from its start to ready', `${round(m.start_ms.median, 1)} ms`, `${round(m.start_ms.min, 1)} to ${round(m.start_ms.max, 1)} ms`, undefined, '< 5 ms', m.start_ms.median < 5);
+    row('private memory of an idle worker', `${round(m.private_kib / 1024, 2)} MiB`, '', undefined, '< 3 MiB', m.private_kib < 3 * 1024);
+  },
+
+  async hostile() {
+    const { capacity_per_second, per_second, results } = await hostileBench();
+    for (const { attacks, calls, quiet, attacked, p50_ratio, p99_ratio, before, after } of results) {
+      row(`calls of a good plugin, ${round(per_second)}/s (30% of ${round(capacity_per_second)}), beside ${round(attacks)} attacks: median`,
+        `${round(attacked.p50_ms, 2)} ms`, `quiet ${round(quiet.p50_ms, 2)} ms`, p50_ratio, '≤ 1.25', p50_ratio <= 1.25);
+      row('— p99', `${round(attacked.p99_ms, 2)} ms`, `quiet ${round(quiet.p99_ms, 2)} ms`, p99_ratio, '≤ 3', p99_ratio <= 3);
+      row('— calls that failed', `0 of ${round(calls)}`, `host: ${round(before.rss_mib)} MiB and ${before.descriptors} descriptors before, ${round(after.rss_mib)} and ${after.descriptors} after`);
     }
   },
 
