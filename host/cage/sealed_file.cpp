@@ -18,6 +18,7 @@ namespace tomada::cage {
 namespace {
 
 constexpr std::size_t k_piece_bytes = 256 * 1024;
+constexpr int k_seal_tries_max = 50;
 constexpr unsigned int k_noexec_seal = 0x0008;  // MFD_NOEXEC_SEAL, Linux 6.3; Debian 12's header is older
 
 Error system_failure(const std::filesystem::path& file) {
@@ -73,7 +74,9 @@ Result<SealedFile> sealed_copy(const std::filesystem::path& file, std::uint64_t 
   copy.sha256 = hex_encode(std::string_view(reinterpret_cast<const char*>(digest.data()), size));
 
   constexpr int k_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  if (::fcntl(copy.descriptor.number(), F_ADD_SEALS, k_seals) != 0) return system_failure("memfd");
+  // Busy while the kernel still holds pages of it in another processor's batch, for which it waits 150 ms by itself.
+  for (int tries = 0; ::fcntl(copy.descriptor.number(), F_ADD_SEALS, k_seals) != 0; ++tries)
+    if (errno != EBUSY || tries == k_seal_tries_max) return system_failure("memfd");
   return copy;
 }
 

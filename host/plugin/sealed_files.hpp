@@ -20,6 +20,8 @@ class SealedFiles {
   Result<std::shared_ptr<const cage::Descriptor>> of(runtime::Task& task, const Release& release);
 
  private:
+  std::shared_ptr<const cage::Descriptor> known(const std::string& sha256);
+
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const cage::Descriptor>> by_sha256_;
   runtime::BlockingPool pool_{{.threads_count = 1}};
