@@ -154,8 +154,10 @@ TEST_P(SealAs, SaysWhatHolds) {
   const std::string there = said.substr(0, said.find("; missing: "));
   const auto holds = [&](const char* what) { return there.find(what) != std::string::npos; };
   EXPECT_EQ(holds("Landlock "), has_landlock()) << said;
-  EXPECT_EQ(holds("user namespace"), has_user_namespaces()) << said;
-  EXPECT_EQ(holds("network namespace"), has_network_namespaces(GetParam())) << said;
+  if (!cage::k_sanitizer) {  // TSan's own thread keeps this process from trying
+    EXPECT_EQ(holds("user namespace"), has_user_namespaces()) << said;
+    EXPECT_EQ(holds("network namespace"), has_network_namespaces(GetParam())) << said;
+  }
   EXPECT_EQ(holds("memory limit"), !cage::k_sanitizer) << said;
   for (const char* const what : {"seccomp", "no new privileges", "not dumpable", "unprivileged user", "task limit"})
     EXPECT_TRUE(holds(what)) << what << " is not in: " << said;
