@@ -185,9 +185,7 @@ class Host final {
   }
 
   plugin::CallsOptions calls_options() {
-    const auto& chosen = settings_.plugins;
-    return {.in_process = chosen.isolation == "in_process",
-            .in_process_plugins = chosen.in_process,
+    return {.where = where_plugins_run(settings_),
             .workers = worker_options(),
             .pause = [this](runtime::Task& task, const store::Integration& integration, const std::string& reason) {
               pause(task, integration, reason);

@@ -39,6 +39,7 @@ struct Crash {
   std::string last_service;  // that was asked for last: "http_open"; empty: none
   std::string last_words;    // the end of its stderr, printable
   std::size_t calls_count{};  // that ran in it
+  std::string version{};      // of the plugin
 };
 
 /// Lives on one loop; every function on that loop's thread. A plugin that throws or returns an unknown status gives INTERNAL,

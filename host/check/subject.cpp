@@ -1,6 +1,5 @@
 #include "host/check/subject.hpp"
 
-#include "host/abi/in_process_instance.hpp"
 #include "host/abi/inspect.hpp"
 #include "host/cage/sealed_file.hpp"
 
@@ -23,16 +22,8 @@ Result<Subject> Subject::open(const std::filesystem::path& file) {
 
 Result<std::shared_ptr<worker::Link>> Subject::start_worker(runtime::Task& task, const std::filesystem::path& program,
                                                             runtime::Metrics& metrics) const {
-  const bool threads = manifest.call_model == abi::CallModel::thread;
   return worker::Link::start(task.loop(),
-                             {.program = program,
-                              .start = {.plugin_id = manifest.id,
-                                        .own_threads = threads,
-                                        .serial = manifest.concurrency == abi::Concurrency::serial,
-                                        .stack_bytes = abi::stack_bytes_of(manifest),
-                                        .memory_bytes_max = std::uint64_t{1} << 30,
-                                        .threads_max = threads ? std::uint64_t{64} : 0},
-                              .plugin = plugin},
+                             {.program = program, .start = worker::start_of(manifest, k_memory_bytes_max, k_threads_max), .plugin = plugin},
                              metrics, {});
 }
 

@@ -15,6 +15,10 @@
 
 namespace tomada::check {
 
+/// Of each process that runs plugin code.
+inline constexpr std::uint64_t k_memory_bytes_max = std::uint64_t{1} << 30;
+inline constexpr std::size_t k_threads_max = 64;
+
 /// What all jobs of a check share.
 struct Setup {
   std::string plugin_id;

@@ -26,16 +26,18 @@ Blame::Incident& Blame::incident(const std::string& plugin_id, const std::shared
   return all.emplace_back(Incident{.at = now, .crash = crash});
 }
 
-/// Three that count, and not all of them explained by one integration.
+/// Three of the newest one's version that count, and not all of them explained by one integration.
 std::shared_ptr<const abi::Crash> Blame::too_much(const std::string& plugin_id) {
   std::size_t count = 0;
   std::shared_ptr<const abi::Crash> last;
   std::set<std::optional<std::string>> sources;
-  for (const Incident& one : incidents_[plugin_id]) {
-    if (!one.counts || clock_.steady() - one.at > k_crash_window) continue;
+  const auto& all = incidents_[plugin_id];
+  for (auto one = all.rbegin(); one != all.rend(); ++one) {
+    if (!one->counts || clock_.steady() - one->at > k_crash_window) continue;
+    if (!last) last = one->crash;
+    if (one->crash->version != last->version) continue;
     ++count;
-    last = one.crash;
-    sources.insert(one.integration);
+    sources.insert(one->integration);
   }
   return count >= k_crashes_max && (sources.size() > 1 || sources.contains(std::nullopt)) ? last : nullptr;
 }

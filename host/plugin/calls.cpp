@@ -5,7 +5,6 @@
 #include "host/plugin/in_process_loader.hpp"
 #include "host/plugin/sealed_files.hpp"
 
-#include <algorithm>
 #include <new>
 #include <optional>
 #include <utility>
@@ -130,16 +129,12 @@ struct Calls::Impl {
     for (std::size_t i = 0; i < loops.count(); ++i)
       shelves.push_back(std::make_unique<Shelf>(
           loops.at(i), metrics, options.workers, [this](const Release& release, const std::shared_ptr<const abi::Crash>& crash) {
-            if (crash->calls_count == 0) judge(blame.crashed_idle(release.plugin_id, crash), release.plugin_id, release.version);
+            if (crash->calls_count == 0) judge(blame.crashed_idle(release.plugin_id, crash), release.plugin_id);
           }));
   }
 
-  [[nodiscard]] bool is_in_process(const std::string& plugin_id) const {
-    const auto& trusted = options.in_process_plugins;
-    return options.in_process || std::find(trusted.begin(), trusted.end(), plugin_id) != trusted.end();
-  }
   Result<Code> code_of(Task& task, const Release& release) {
-    if (is_in_process(release.plugin_id)) {
+    if (options.where.runs_here(release.plugin_id)) {
       TOMADA_TRY_ASSIGN(auto loaded, loader.load(release));
       return Code(std::move(loaded));
     }
@@ -149,22 +144,18 @@ struct Calls::Impl {
   Result<void> blame_for(Task& task, const store::Integration& integration,
                          const std::shared_ptr<const abi::Crash>& crash, const std::string& job, Result<void> result) {
     const auto verdict = blame.crashed(integration.provider_name, crash, job, integration.config_id);
-    judge(verdict, integration);
+    judge(verdict, integration.provider_name);
     if (!verdict.gives_up_job) return result;
     const std::string reason = "the plugin's process crashed twice while it did this alone; the last time it " + crash->cause;
     if (options.pause) options.pause(task, integration, reason);
     return fail(Errc::permanent, reason);
   }
-  void judge(const Blame::Verdict& verdict, const store::Integration& integration) {
-    const auto release = registry.choose(integration.provider_name, integration.tenant_id);
-    judge(verdict, integration.provider_name, release.has_value() ? (*release)->version : "");
-  }
-  void judge(const Blame::Verdict& verdict, const std::string& plugin_id, const std::string& version) {
+  void judge(const Blame::Verdict& verdict, const std::string& plugin_id) {
     if (!verdict.quarantines || !options.quarantine) return;
     blame.forget(plugin_id);
     const abi::Crash& last = *verdict.quarantines;
     options.quarantine({.plugin_id = plugin_id,
-                        .version = version,
+                        .version = last.version,
                         .reason = "its process crashed " + std::to_string(k_crashes_max) + " times in " +
                                   std::to_string(k_crash_window.count()) +
                                   " minutes, and no single integration explains it; the last time it " + last.cause,
@@ -204,7 +195,7 @@ Result<void> Calls::run(Task& task, const store::Integration& integration, const
   Passage passage(task, *impl_->shelves[loop.index()], loop, release, std::move(code), alone, integration, call);
   auto result = passage.run();
   if (passage.crash()) return impl_->blame_for(task, integration, passage.crash(), job, std::move(result));
-  if (alone) impl_->judge(impl_->blame.acquit(release->plugin_id, job), integration);
+  if (alone) impl_->judge(impl_->blame.acquit(release->plugin_id, job), release->plugin_id);
   return result;
 }
 

@@ -17,8 +17,7 @@
 namespace tomada::plugin {
 
 struct CallsOptions {
-  bool in_process{false};                       // all plugins; their code is trusted with the host's memory
-  std::vector<std::string> in_process_plugins;  // or these
+  RegistryOptions where;
   WorkerOptions workers;
   /// A job crashed its worker twice alone; any loop's task.
   std::function<void(runtime::Task& task, const store::Integration& integration, const std::string& reason)> pause;

@@ -18,7 +18,7 @@
 namespace tomada::plugin {
 
 struct RegistryOptions {
-  bool in_process{false};                       // all plugins run in the host's own process
+  bool in_process{false};                       // all plugins; their code is trusted with the host's memory
   std::vector<std::string> in_process_plugins;  // or these
 
   [[nodiscard]] bool runs_here(const std::string& plugin_id) const;

@@ -17,15 +17,9 @@ constexpr std::chrono::milliseconds k_sweep_interval_max{5'000};
 
 worker::Spec worker_spec(const WorkerOptions& options, const Release& release,
                          std::shared_ptr<const cage::Descriptor> plugin) {
-  const abi::Manifest& manifest = *release.manifest;
-  const bool own_threads = manifest.call_model == abi::CallModel::thread;
   return {.program = options.program,
-          .start = {.plugin_id = release.plugin_id,
-                    .own_threads = own_threads,
-                    .serial = manifest.concurrency == abi::Concurrency::serial,
-                    .stack_bytes = abi::stack_bytes_of(manifest),
-                    .memory_bytes_max = options.memory_bytes_max,
-                    .threads_max = own_threads ? options.threads_max : 0},
+          .start = worker::start_of(*release.manifest, options.memory_bytes_max, options.threads_max),
+          .version = release.version,
           .plugin = std::move(plugin),
           .patience = options.patience};
 }

@@ -1,8 +1,10 @@
 #include "host/worker/link.hpp"
 
 #include "host/abi/call.hpp"
+#include "host/abi/in_process_instance.hpp"
 #include "host/base/assert.hpp"
 #include "host/base/secret.hpp"
+#include "host/base/this_program.hpp"
 #include "host/cage/process.hpp"
 #include "host/runtime/task.hpp"
 #include "host/worker/arguments.hpp"
@@ -225,7 +227,8 @@ void Link::Impl::ended(const cage::ProcessEnd& end) {
                                                         .signal = was_ours ? 0 : end.signal,
                                                         .last_service = last_service,
                                                         .last_words = end.last_words,
-                                                        .calls_count = pending.size() + ready_waiters.size()});
+                                                        .calls_count = pending.size() + ready_waiters.size(),
+                                                        .version = spec.version});
   channel.close();
   sampler.cancel();
   ready_limit.cancel();
@@ -358,9 +361,16 @@ std::shared_ptr<const abi::Crash> Link::crash() const { return impl_->crash; }
 std::size_t Link::calls_count() const { return impl_->pending.size(); }
 int Link::pid() const { return impl_->process->pid(); }
 
-std::filesystem::path program_beside_this_one() {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "tomada-worker";
+Start start_of(const abi::Manifest& manifest, std::uint64_t memory_bytes_max, std::uint64_t threads_max) {
+  const bool own_threads = manifest.call_model == abi::CallModel::thread;
+  return {.plugin_id = manifest.id,
+          .own_threads = own_threads,
+          .serial = manifest.concurrency == abi::Concurrency::serial,
+          .stack_bytes = abi::stack_bytes_of(manifest),
+          .memory_bytes_max = memory_bytes_max,
+          .threads_max = own_threads ? threads_max : 0};
 }
+
+std::filesystem::path program_beside_this_one() { return this_program().parent_path() / "tomada-worker"; }
 
 }  // namespace tomada::worker

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/abi/instance.hpp"
+#include "host/abi/manifest.hpp"
 #include "host/cage/descriptor.hpp"
 #include "host/runtime/loop.hpp"
 #include "host/runtime/metrics.hpp"
@@ -24,6 +25,9 @@ inline constexpr std::string_view k_crashed = "worker_crashed";
 /// tomada-worker is installed beside the host.
 std::filesystem::path program_beside_this_one();
 
+/// How a worker starts that is to run this plugin.
+Start start_of(const abi::Manifest& manifest, std::uint64_t memory_bytes_max, std::uint64_t threads_max);
+
 /// What the host does not wait longer for.
 struct Patience {
   std::chrono::milliseconds ready{10'000};       // from its start until the plugin is loaded
@@ -35,6 +39,7 @@ struct Patience {
 struct Spec {
   std::filesystem::path program;
   Start start;
+  std::string version{};  // of the plugin, for who asks after a crash
   std::shared_ptr<const cage::Descriptor> plugin;  // the sealed file; shared by all workers that run it
   Patience patience{};
 };

@@ -46,6 +46,20 @@ TEST_F(BlameTest, CrashesOfTwoIntegrationsDo) {
   EXPECT_EQ(verdict.quarantines->signal, 11);
 }
 
+TEST_F(BlameTest, AnEarlierVersionsCrashesDoNotCount) {
+  const auto crash_of_version = [&](const std::string& version) {
+    abi::Crash crash = *crash_of(1);
+    crash.version = version;
+    return std::make_shared<const abi::Crash>(std::move(crash));
+  };
+  for (const std::string job : {"j1", "j2"}) EXPECT_FALSE(blame.crashed("p", crash_of_version("1.0.0"), job, job).quarantines);
+  EXPECT_FALSE(blame.crashed("p", crash_of_version("1.1.0"), "j3", "c").quarantines);
+  EXPECT_FALSE(blame.crashed("p", crash_of_version("1.1.0"), "j4", "d").quarantines);
+  const auto verdict = blame.crashed("p", crash_of_version("1.0.0"), "j5", "e");
+  ASSERT_TRUE(verdict.quarantines) << "a call of the old one that still ran";
+  EXPECT_EQ(verdict.quarantines->version, "1.0.0");
+}
+
 TEST_F(BlameTest, CrashesOfNobodyDo) {
   EXPECT_FALSE(blame.crashed_idle("p", crash_of(0)).quarantines);
   EXPECT_FALSE(blame.crashed_idle("p", crash_of(0)).quarantines);

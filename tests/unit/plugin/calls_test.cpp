@@ -37,7 +37,7 @@ struct CallsTest : testing::Test {
       fs::permissions(root / "plugins" / (plugin + ".so"), fs::perms(0644));
     }
     registry = std::move(*Registry::scan(root / "plugins", root / "copies"));
-    calls = std::make_unique<Calls>(loops, *registry, metrics, CallsOptions{.in_process = true});
+    calls = std::make_unique<Calls>(loops, *registry, metrics, CallsOptions{.where = {.in_process = true}});
     loops.start();
   }
   ~CallsTest() override {

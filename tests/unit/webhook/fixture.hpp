@@ -50,7 +50,7 @@ struct WebhookTest : testing::Test {
       fs::permissions(file, fs::perms(0644));
     }
     registry = value_of(plugin::Registry::scan(folder.path() / "plugins", folder.path() / "copies"));
-    calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.in_process = true});
+    calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.where = {.in_process = true}});
     environment.reset(new service::Environment{*store, *vault, metrics, {}});
     integration = add_integration("trampoline-webhook");
   }
