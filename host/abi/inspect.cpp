@@ -213,6 +213,12 @@ Inspection inspect_image(std::span<const char> image) {
   return inspect_writable(copy);
 }
 
+Refusal refusal_of(std::string_view message, std::string_view otherwise) {
+  const bool is_numbered = message.size() > 5 && message[0] == 'P' && message.substr(3, 2) == ": ";
+  if (!is_numbered) return {std::string(otherwise), std::string(message)};
+  return {std::string(message.substr(0, 3)), std::string(message.substr(5))};
+}
+
 Result<Inspection> inspect_file(const std::filesystem::path& file) {
   // NONBLOCK: a named pipe must not hold us up before it is refused.
   const Descriptor descriptor{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tomada::abi {
@@ -18,6 +19,9 @@ struct Refusal {
   std::string rule;
   std::string reason;  // what, where, how to mend it
 };
+
+/// What a loader said: "P18: the entry …" is P18's, and what has no number is `otherwise`'s.
+Refusal refusal_of(std::string_view message, std::string_view otherwise);
 
 struct Inspection {
   Manifest manifest;

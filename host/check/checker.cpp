@@ -26,9 +26,7 @@ constexpr std::uint64_t k_instances = 1'000;
 
 /// "passed", or why not.
 using Verdict = std::optional<Finding>;
-struct Skip {
-  std::string reason;
-};
+Finding finding_of(abi::Refusal refusal) { return {std::move(refusal.rule), std::move(refusal.reason)}; }
 
 class Checker {
  public:
@@ -41,7 +39,6 @@ class Checker {
   // What all tests stand on.
   bool read_file();
   Result<void> prepare();
-  Result<Observation> here(const std::vector<Job>& jobs, const std::function<Verdict(const Job&, const Observation&)>& more, Verdict& verdict);
   Observation there(const Job& job, const Recording* recording = nullptr);
   Result<std::shared_ptr<worker::Link>> start_worker();
 
@@ -112,7 +109,7 @@ bool Checker::read_file() {
     test(k_file, [] { return Verdict(); });
     return true;
   }
-  for (const abi::Refusal& refusal : inspection->refusals) test(k_file, [&] { return Verdict(Finding{refusal.rule, refusal.reason}); });
+  for (const abi::Refusal& refusal : inspection->refusals) test(k_file, [&] { return Verdict(finding_of(refusal)); });
   return false;
 }
 
@@ -155,14 +152,13 @@ void Checker::loads() {
   test(k_load, [&] {
     return all({{.what = "instances", .count = 1}}, setup_, [](const Job&, const Observation& seen) -> Verdict {
       if (seen.status == "ok" || seen.status == "invalid_config") return std::nullopt;
-      const bool is_numbered = seen.message.size() > 5 && seen.message[0] == 'P' && seen.message.substr(3, 2) == ": ";
-      return is_numbered ? Finding{seen.message.substr(0, 3), seen.message.substr(5)} : Finding{"P18", seen.message};
+      return finding_of(abi::refusal_of(seen.message, "P18"));
     });
   });
   test("load in a worker", [&]() -> Verdict {
     const auto link = start_worker();
     const auto ready = link.has_value() ? (*link)->ready(task_) : Result<void>(link.error());
-    if (ready.has_error()) return Finding{"P21", ready.error().message};
+    if (ready.has_error()) return finding_of(abi::refusal_of(ready.error().message, "P21"));
     return std::nullopt;
   });
   test("instances", [&] {

@@ -1,5 +1,6 @@
 #include "host/check/child.hpp"
 
+#include "host/cage/file_bytes.hpp"
 #include "host/cage/process.hpp"
 #include "host/cage/seal.hpp"
 
@@ -27,19 +28,12 @@ using nlohmann::json;
 // As cage::Process hands them over.
 constexpr int k_socket = 3;
 constexpr int k_plugin = 4;
-constexpr std::uint64_t k_memory_bytes_max = std::uint64_t{1} << 30;
-constexpr std::size_t k_threads_max = 64;
 constexpr std::size_t k_line_bytes_max = 512 * 1024 * 1024;
 
 std::string line_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"; }
 
-void write_whole(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(k_socket, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) std::_Exit(1);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+void tell(const json& document) {
+  if (!cage::write_whole(k_socket, line_of(document))) std::_Exit(1);
 }
 
 /// Nothing at the end of the socket.
@@ -77,7 +71,7 @@ int child_main() {
   const Endless endless = [](const Observation& seen) {
     Observation told = seen;
     told.crash = "asked for " + std::to_string(seen.asked_after_end_count) + " services after its call was over";
-    write_whole(line_of(told));
+    tell(told);
     std::_Exit(0);
   };
   while (const auto job = read_line(rest)) {
@@ -88,7 +82,7 @@ int child_main() {
     } else {
       seen = run_here(*plugin, *setup, job->get<Job>(), endless);
     }
-    write_whole(line_of(seen));
+    tell(seen);
   }
   std::_Exit(0);  // the plugin's statics may be anything
 }

@@ -20,6 +20,16 @@ bool was_cancelled(const Observation& seen) {
   return std::find(seen.transcript.begin(), seen.transcript.end(), "cancelled") != seen.transcript.end();
 }
 
+/// The first line that differs, for a reason.
+std::string difference(const std::vector<std::string>& left, const std::vector<std::string>& right) {
+  for (std::size_t i = 0; i < std::max(left.size(), right.size()); ++i) {
+    const std::string here = i < left.size() ? left[i] : "nothing more";
+    const std::string there = i < right.size() ? right[i] : "nothing more";
+    if (here != there) return "step " + std::to_string(i + 1) + ": " + here.substr(0, 300) + " and not " + there.substr(0, 300);
+  }
+  return "no difference";
+}
+
 }  // namespace
 
 std::optional<Finding> judge(const Job& job, const Observation& seen) {
@@ -46,15 +56,6 @@ std::optional<Finding> judge_refused(const Job& job, const Observation& seen) {
   if (seen.status == "ok" && !seen.transcript.empty() && seen.transcript.front() != "cancelled")
     return Finding{"K08", job.what + " returned OK although each request was answered with " + answer};
   return std::nullopt;
-}
-
-std::string difference(const std::vector<std::string>& left, const std::vector<std::string>& right) {
-  for (std::size_t i = 0; i < std::max(left.size(), right.size()); ++i) {
-    const std::string here = i < left.size() ? left[i] : "nothing more";
-    const std::string there = i < right.size() ? right[i] : "nothing more";
-    if (here != there) return "step " + std::to_string(i + 1) + ": " + here.substr(0, 300) + " and not " + there.substr(0, 300);
-  }
-  return "no difference";
 }
 
 std::optional<Finding> judge_alike(const Observation& here, const Observation& there) {

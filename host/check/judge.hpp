@@ -19,7 +19,5 @@ std::optional<Finding> judge(const Job& job, const Observation& seen);
 std::optional<Finding> judge_refused(const Job& job, const Observation& seen);
 /// The same job in the host's process and in a worker.
 std::optional<Finding> judge_alike(const Observation& here, const Observation& there);
-/// The first line that differs, for a reason.
-std::string difference(const std::vector<std::string>& left, const std::vector<std::string>& right);
 
 }  // namespace tomada::check

@@ -1,6 +1,7 @@
 // tomada plugin check FILE: a line for each test, and a word at the end.
 #include "host/cli/commands.hpp"
 
+#include "host/base/this_program.hpp"
 #include "host/check/checker.hpp"
 #include "host/check/recorder.hpp"
 #include "host/cli/fields.hpp"
@@ -82,9 +83,8 @@ int check_plugin(Output output, const PluginCheck& chosen, bool as_json) {
   if (config.has_error()) return could_not(output, config.error());
   auto credentials = read_json(chosen.credentials);
   if (credentials.has_error()) return could_not(output, credentials.error());
-  std::error_code ignored;
   const check::Options options{.file = chosen.file,
-                               .program = std::filesystem::read_symlink("/proc/self/exe", ignored),
+                               .program = this_program(),
                                .worker_program = worker::program_beside_this_one(),
                                .seed = chosen.seed,
                                .only = chosen.only,

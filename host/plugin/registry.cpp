@@ -139,7 +139,7 @@ Result<void> Registry::Impl::probe(Task& task, ByPlugin& fresh) {
         ++at;
         continue;
       }
-      refuse(**at, {"P21", "does not start: " + probed.error().message});
+      refuse(**at, abi::refusal_of(probed.error().message, "P21"));
       at = files.erase(at);
     }
   return {};

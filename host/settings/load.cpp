@@ -1,5 +1,6 @@
 #include "host/settings/load.hpp"
 
+#include "host/base/this_program.hpp"
 #include "host/settings/keys.hpp"
 
 #include <arpa/inet.h>
@@ -190,8 +191,7 @@ std::filesystem::path default_data_dir(const Sources& sources) {
 
 std::filesystem::path default_plugin_dir() {
   std::error_code failed;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (!failed) {
+  if (const auto program = this_program(); !program.empty()) {
     const auto beside = (program.parent_path() / ".." / "plugins").lexically_normal();
     if (std::filesystem::is_directory(beside, failed)) return beside;
   }

@@ -62,7 +62,8 @@ test('a file that would be refused is refused by the same rule, and no code of i
     table_too_small: 'P18', table_too_new: 'P18', ...(sanitized ? {} : { static_tls: 'P11' }),
   })) {
     const { rules } = await check(test_plugin(name));
-    assert.ok(rules.includes(rule) && rules.every((one) => one.startsWith('P')), `${name}: ${rules}`);
+    // A unique symbol is always an export as well.
+    assert.deepEqual(rules.sort(), name === 'gnu_unique' ? ['P08', 'P12'] : [rule], name);
   }
 });
 
