@@ -322,6 +322,12 @@ Result<Manifest> read(const json& document) {
 
 }  // namespace
 
+std::vector<std::string> entity_names(const Manifest& manifest) {
+  std::vector<std::string> names;
+  for (const Entity& entity : manifest.entities) names.push_back(entity.name);
+  return names;
+}
+
 Result<Manifest> parse_manifest(std::string_view text) {
   if (text.size() > k_manifest_bytes_max) return fail(Errc::invalid_data, "the manifest is larger than 1 MiB");
   if (!is_json_depth_fine(text)) return fail(Errc::invalid_data, "the manifest is nested deeper than 64 levels");

@@ -66,6 +66,8 @@ struct Manifest {
   nlohmann::json document;    // the whole text, for inspect and for later fields
 };
 
+std::vector<std::string> entity_names(const Manifest& manifest);
+
 /// INVALID_DATA with the path of the field and what it must be: "entities[0].name: missing". TOO_NEW: for an ABI that this
 /// host does not serve; nothing else of it was judged.
 Result<Manifest> parse_manifest(std::string_view json);

@@ -67,6 +67,8 @@ class Services {
 
   virtual Result<void> upsert(std::string_view entity, const RecordView& record) = 0;
   virtual Result<void> remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) = 0;
+  /// A record was lost before it could be one: the run is partial.
+  virtual void refuse_record(std::string_view why) = 0;
   virtual Result<void> checkpoint(std::string_view cursor) = 0;                          // *
   virtual Result<void> complete(std::string_view entity, std::string_view since) = 0;    // *
   virtual Result<void> progress(std::uint64_t current, std::uint64_t total) = 0;

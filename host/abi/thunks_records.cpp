@@ -6,9 +6,9 @@ namespace tomada::abi {
 namespace {
 
 /// A record that could not even be read must still make the run partial: a full run would otherwise take what was
-/// lost here for a deletion. An empty record is what every implementation refuses that way.
-tomada_status lose_record(Call& call, tomada_slice entity, Errc code, std::string_view why, std::string_view rule = {}) {
-  (void)call.services().upsert(is_sound(entity) ? view_of(entity) : std::string_view(), RecordView{});
+/// lost here for a deletion.
+tomada_status lose_record(Call& call, Errc code, std::string_view why, std::string_view rule = {}) {
+  call.services().refuse_record(why);
   return call.refuse(code, why, rule);
 }
 
@@ -16,11 +16,11 @@ tomada_status records_upsert(tomada_call handle, tomada_slice entity, const toma
   return in_call(handle, [&](Call& call) -> tomada_status {
     tomada_record given{};
     if (const tomada_status read = read_struct(record, given); read != TOMADA_OK)
-      return lose_record(call, entity, static_cast<Errc>(read), "records: the record struct is malformed or too new", "C08");
+      return lose_record(call, static_cast<Errc>(read), "records: the record struct is malformed or too new", "C08");
     if (given.reserved != 0)
-      return lose_record(call, entity, Errc::too_new, "records: the record has fields that this host does not know");
+      return lose_record(call, Errc::too_new, "records: the record has fields that this host does not know");
     if (!is_sound(entity) || !is_sound(given.external_id) || !is_sound(given.data_json))
-      return lose_record(call, entity, Errc::invalid_data, "records: a text of the record is malformed");
+      return lose_record(call, Errc::invalid_data, "records: a text of the record is malformed");
     return call.status_of(call.services().upsert(
         view_of(entity), RecordView{view_of(given.external_id), view_of(given.data_json), given.updated_at_ms}));
   });

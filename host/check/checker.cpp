@@ -115,9 +115,7 @@ bool Checker::read_file() {
 
 Result<void> Checker::prepare() {
   TOMADA_TRY_ASSIGN(subject_, Subject::seal(options_.file, manifest_, report_.sha256));
-  setup_.plugin_id = manifest_.id;
-  setup_.threads = manifest_.call_model == abi::CallModel::thread;
-  setup_.handles_webhooks = manifest_.webhook != nullptr;
+  setup_ = subject_.setup();
   return {};
 }
 

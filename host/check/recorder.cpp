@@ -65,13 +65,10 @@ Result<Recording> record_one(runtime::Task& task, const Subject& subject, const 
     readable[field] = value.is_string() ? value.get<std::string>() : value.dump();
     credentials.emplace(field, Secret(readable[field]));
   }
-  Setup setup{.plugin_id = subject.manifest.id,
-              .threads = subject.manifest.call_model == abi::CallModel::thread,
-              .handles_webhooks = subject.manifest.webhook != nullptr,
-              .config_json = options.config.dump(),
-              .credentials = std::move(readable),
-              .now_ms = task.clock().unix_ms(),
-              .recording = {}};
+  Setup setup = subject.setup();
+  setup.config_json = options.config.dump();
+  setup.credentials = std::move(readable);
+  setup.now_ms = task.clock().unix_ms();
   Recording recording{.plugin_id = subject.manifest.id,
                       .version = subject.manifest.version,
                       .entity = entity.name,

@@ -1,10 +1,5 @@
 #include "host/check/scripted_services.hpp"
 
-#include "host/base/encoding.hpp"
-#include "host/service/call_services.hpp"
-
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -65,10 +60,10 @@ class ScriptedServices::Exchange final : public abi::HttpExchange {
   std::size_t at_{0};
 };
 
-ScriptedServices::ScriptedServices(const Job& job, Provider& provider,
+ScriptedServices::ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider,
                                    const std::map<std::string, std::string, std::less<>>& credentials, std::int64_t now_ms,
                                    std::function<void(const Observation&)> endless)
-    : job_(job), provider_(provider), credentials_(credentials), now_ms_(now_ms), endless_(std::move(endless)) {}
+    : job_(job), rules_(std::move(rules)), provider_(provider), credentials_(credentials), now_ms_(now_ms), endless_(std::move(endless)) {}
 
 Observation ScriptedServices::observation(const Result<void>& outcome) {
   if (outcome.has_error()) {
@@ -113,41 +108,56 @@ Result<std::unique_ptr<abi::HttpExchange>> ScriptedServices::http_open(abi::Http
   return std::unique_ptr<abi::HttpExchange>(std::make_unique<Exchange>(*this, std::move(request)));
 }
 
+Result<void> ScriptedServices::has_sink() const {
+  if (rules_) return {};
+  return fail(Errc::unsupported, "records can be sent from sync() and handle_webhook() only");
+}
+
 Result<void> ScriptedServices::upsert(std::string_view entity, const abi::RecordView& record) {
-  const auto refuse = [&](const char* why) {
-    if (seen_.refused.size() < k_refused_max) seen_.refused.emplace_back(why);
-    return fail(Errc::invalid_data, why);
-  };
-  if (record.external_id.empty() || record.external_id.size() > service::k_external_id_bytes_max)
-    return refuse("a record's external_id has 1 to 1024 bytes");
-  const auto data = nlohmann::json::parse(record.data_json, nullptr, false);
-  if (!data.is_object()) return refuse("a record's data is no JSON object");
+  TOMADA_TRY(has_sink());
+  auto data = rules_->upsert(entity, record);
+  if (data.has_error()) {
+    refuse_record(data.error().message);
+    return std::move(data).error();
+  }
   look_for_secrets("a record", record.data_json);
-  seen_.records.push_back({std::string(entity), std::string(record.external_id),
-                           data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), record.updated_at_ms});
+  seen_.records.push_back({std::string(entity), std::string(record.external_id), *std::move(data), record.updated_at_ms});
   ++seen_.unsaved_count;
   return {};
 }
 
 Result<void> ScriptedServices::remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) {
+  TOMADA_TRY(has_sink());
+  if (auto checked = rules_->remove(entity, external_id); checked.has_error()) {
+    refuse_record(checked.error().message);
+    return checked;
+  }
   seen_.records.push_back({std::string(entity), std::string(external_id), "", updated_at_ms});
   ++seen_.unsaved_count;
   return {};
 }
 
+void ScriptedServices::refuse_record(std::string_view why) {
+  if (seen_.refused.size() < k_refused_max) seen_.refused.emplace_back(why);
+}
+
 Result<void> ScriptedServices::checkpoint(std::string_view cursor) {
+  TOMADA_TRY(has_sink());
   TOMADA_TRY(ask("checkpoint " + shown(cursor)));
-  if (cursor.size() > service::k_cursor_bytes_max) return fail(Errc::invalid_data, "a cursor has at most 64 KiB");
+  if (cursor.size() > abi::k_cursor_bytes_max) return fail(Errc::invalid_data, "a cursor has at most 64 KiB");
   look_for_secrets("a cursor", cursor);
   seen_.cursors.emplace_back(cursor);
+  rules_->start_page();
   seen_.unsaved_count = 0;
   if (job_.stop_at_checkpoint) ended_ = true;
   return {};
 }
 
 Result<void> ScriptedServices::complete(std::string_view entity, std::string_view since) {
+  TOMADA_TRY(has_sink());
   TOMADA_TRY(ask("complete " + std::string(entity) + " " + shown(since)));
   seen_.completed.emplace_back(entity);
+  rules_->start_page();
   seen_.completed_after_error = seen_.completed_after_error || saw_error_;
   seen_.unsaved_count = 0;
   return {};

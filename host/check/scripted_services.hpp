@@ -2,12 +2,14 @@
 // for is written down.
 #pragma once
 
+#include "host/abi/record_rules.hpp"
 #include "host/abi/services.hpp"
 #include "host/check/observation.hpp"
 #include "host/check/provider.hpp"
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +20,8 @@ inline constexpr std::uint64_t k_asked_after_end_max = 1'000;
 
 class ScriptedServices final : public abi::Services {
  public:
-  /// All borrowed. `credentials`: what the plugin may see with the capability for it.
-  ScriptedServices(const Job& job, Provider& provider, const std::map<std::string, std::string, std::less<>>& credentials,
+  /// Borrowed but the rules. `credentials`: what the plugin may see with the capability for it.
+  ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider, const std::map<std::string, std::string, std::less<>>& credentials,
                    std::int64_t now_ms, std::function<void(const Observation&)> endless);
 
   /// What was seen, with the outcome of the call.
@@ -33,6 +35,7 @@ class ScriptedServices final : public abi::Services {
   Result<std::unique_ptr<abi::HttpExchange>> http_open(abi::HttpRequest request) override;
   Result<void> upsert(std::string_view entity, const abi::RecordView& record) override;
   Result<void> remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) override;
+  void refuse_record(std::string_view why) override;
   Result<void> checkpoint(std::string_view cursor) override;
   Result<void> complete(std::string_view entity, std::string_view since) override;
   Result<void> progress(std::uint64_t, std::uint64_t) override { return {}; }
@@ -51,9 +54,11 @@ class ScriptedServices final : public abi::Services {
   static Error over() { return fail(Errc::cancelled, "the call was cancelled"); }
   /// One more service was asked for. CANCELLED once the call is over.
   Result<void> ask(std::string line);
+  Result<void> has_sink() const;
   void look_for_secrets(std::string_view where, std::string_view text);
 
   const Job& job_;
+  std::optional<abi::RecordRules> rules_;  // none: no records can be sent
   Provider& provider_;
   const std::map<std::string, std::string, std::less<>>& credentials_;
   std::int64_t now_ms_;

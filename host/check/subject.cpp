@@ -20,6 +20,13 @@ Result<Subject> Subject::open(const std::filesystem::path& file) {
   return seal(file, std::move(inspection.manifest), inspection.sha256);
 }
 
+Setup Subject::setup() const {
+  return {.plugin_id = manifest.id,
+          .threads = manifest.call_model == abi::CallModel::thread,
+          .handles_webhooks = manifest.webhook != nullptr,
+          .entities = abi::entity_names(manifest)};
+}
+
 Result<std::shared_ptr<worker::Link>> Subject::start_worker(runtime::Task& task, const std::filesystem::path& program,
                                                             runtime::Metrics& metrics) const {
   return worker::Link::start(task.loop(),

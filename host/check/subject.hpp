@@ -21,6 +21,8 @@ struct Subject {
   /// CONFLICT: the file is not what it was when `sha256` was taken.
   static Result<Subject> seal(const std::filesystem::path& file, abi::Manifest manifest, const std::string& sha256);
 
+  /// Without configuration, credentials and recording.
+  [[nodiscard]] Setup setup() const;
   [[nodiscard]] Result<std::shared_ptr<worker::Link>> start_worker(runtime::Task& task, const std::filesystem::path& program,
                                                                    runtime::Metrics& metrics) const;
 };

@@ -27,6 +27,13 @@ abi::SyncRequest request_of(const Job& job) {
   return request;
 }
 
+/// None for a function that sends no records.
+std::optional<abi::RecordRules> rules_of(const Setup& setup, const Job& job) {
+  if (job.what == "test_connection") return std::nullopt;
+  const bool is_full = job.what == "sync" && request_of(job).mode == abi::SyncMode::full;
+  return std::optional<abi::RecordRules>(std::in_place, setup.entities, is_full ? job.entity : "");
+}
+
 abi::Webhook webhook_of(const Job& job) {
   return {.event_id = "evt_check", .event_type = "check.event", .headers = {{"content-type", "application/json"}}, .body = job.body,
           .received_at_ms = 1'767'225'600'000};
@@ -108,15 +115,15 @@ Observation call_table(const abi::LoadedPlugin& plugin, const Setup& setup, cons
 }  // namespace
 
 json to_document(const Setup& setup) {
-  return {{"plugin_id", setup.plugin_id},     {"threads", setup.threads}, {"handles_webhooks", setup.handles_webhooks},
+  return {{"plugin_id", setup.plugin_id},     {"threads", setup.threads}, {"handles_webhooks", setup.handles_webhooks}, {"entities", setup.entities},
           {"config_json", setup.config_json}, {"credentials", setup.credentials}, {"now_ms", setup.now_ms},
           {"recording", to_document(setup.recording)}};
 }
 
 Result<Setup> setup_from_document(const json& document) {
   try {
-    Setup setup{document.at("plugin_id"),   document.at("threads"), document.at("handles_webhooks"), document.at("config_json"),
-                document.at("credentials"), document.at("now_ms"),  {}};
+    Setup setup{document.at("plugin_id"),   document.at("threads"), document.at("handles_webhooks"), document.at("entities"),
+                document.at("config_json"), document.at("credentials"), document.at("now_ms"),  {}};
     TOMADA_TRY_ASSIGN(setup.recording, from_document(document.at("recording")));
     return setup;
   } catch (const json::exception& error) {
@@ -128,7 +135,7 @@ Observation run_here(const std::shared_ptr<abi::LoadedPlugin>& plugin, const Set
   if (job.what == "instances") return make_instances(plugin, setup, job);
   if (job.what.starts_with("stale_")) return call_table(*plugin, setup, job);
   const auto provider = make_provider(job.answers, setup.recording);
-  ScriptedServices services(job, *provider, setup.credentials, setup.now_ms, endless);
+  ScriptedServices services(job, rules_of(setup, job), *provider, setup.credentials, setup.now_ms, endless);
   const auto instance = abi::RawInstance::create(plugin, "check", setup.config_json);
   if (instance.has_error()) return services.observation(Error(instance.error()).within("create"));
   return services.observation(call(**instance, job, services));
@@ -142,7 +149,7 @@ Observation run_in_worker(runtime::Task& task, const std::shared_ptr<worker::Lin
   runtime::spawn("check.call", task.loop(), live ? runtime::Deadline::never() : runtime::Deadline::after(task.clock(), k_call_timeout), [&](runtime::Task& inner) {
     const auto provider = live ? live(inner) : make_provider(job.answers, setup.recording);
     std::string endless;
-    ScriptedServices services(job, *provider, setup.credentials, setup.now_ms, [&](const Observation& so_far) {
+    ScriptedServices services(job, rules_of(setup, job), *provider, setup.credentials, setup.now_ms, [&](const Observation& so_far) {
       endless = "asked for " + std::to_string(so_far.asked_after_end_count) + " services after its call was over";
       inner.interrupt(Errc::cancelled);
     });

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tomada::check {
 
@@ -24,6 +25,7 @@ struct Setup {
   std::string plugin_id;
   bool threads{false};  // call model thread
   bool handles_webhooks{false};
+  std::vector<std::string> entities;
   std::string config_json{"{}"};
   std::map<std::string, std::string, std::less<>> credentials;
   std::int64_t now_ms{1'767'225'600'000};

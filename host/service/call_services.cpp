@@ -38,7 +38,15 @@ class CallServices final : public CallBase {
 
   Result<void> remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) override {
     TOMADA_TRY(has_sink());
-    return page_->remove(entity, external_id, updated_at_ms);
+    auto result = page_->remove(entity, external_id, updated_at_ms);
+    if (result.has_error()) log(abi::LogLevel::warn, "refused " + result.error().message);
+    return result;
+  }
+
+  void refuse_record(std::string_view why) override {
+    if (!page_) return;
+    page_->refuse();
+    log(abi::LogLevel::warn, "refused " + std::string(why));
   }
 
   Result<void> checkpoint(std::string_view cursor) override { return commit(cursor, std::nullopt); }
@@ -77,7 +85,7 @@ class CallServices final : public CallBase {
   Result<void> commit(std::string_view cursor, std::optional<std::string> complete_since) {
     TOMADA_TRY(has_sink());
     TOMADA_TRY(task_.check());
-    if (cursor.size() > k_cursor_bytes_max || (complete_since && complete_since->size() > k_cursor_bytes_max))
+    if (cursor.size() > abi::k_cursor_bytes_max || (complete_since && complete_since->size() > abi::k_cursor_bytes_max))
       return fail(Errc::invalid_data, "a cursor of more than 64 KiB");
     store::Page page = page_->take(task_.clock().unix_ms());
     page.cursor = cursor;

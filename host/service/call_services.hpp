@@ -38,12 +38,6 @@ struct SyncContext {
   std::function<void(const store::PageOutcome&, std::int64_t rejected_count)> on_commit;
 };
 
-inline constexpr std::size_t k_page_records_max = 10'000;
-inline constexpr std::size_t k_page_bytes_max = 16 * 1024 * 1024;
-inline constexpr std::size_t k_record_bytes_max = 1024 * 1024;
-inline constexpr std::size_t k_external_id_bytes_max = 1024;
-inline constexpr std::size_t k_cursor_bytes_max = 64 * 1024;
-
 /// Opens the credentials and builds the services of one call on this task's loop.
 /// Everything given is borrowed and outlives the services.
 Result<std::unique_ptr<abi::Services>> make_call_services(runtime::Task& task, Environment& environment,

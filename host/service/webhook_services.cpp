@@ -28,17 +28,27 @@ WebhookEffects WebhookServices::take_effects() {
   return effects;
 }
 
-Result<void> WebhookServices::upsert(std::string_view entity, const abi::RecordView& record) {
+RecordPage& WebhookServices::page() {
   if (!page_) page_.emplace(manifest_, integration_, no_sync_);
-  auto result = page_->upsert(entity, record);
+  return *page_;
+}
+
+Result<void> WebhookServices::upsert(std::string_view entity, const abi::RecordView& record) {
+  auto result = page().upsert(entity, record);
   if (result.has_error()) log(abi::LogLevel::warn, "refused " + result.error().message);
   return result;
 }
 
 Result<void> WebhookServices::remove(std::string_view entity, std::string_view external_id,
                                      std::int64_t updated_at_ms) {
-  if (!page_) page_.emplace(manifest_, integration_, no_sync_);
-  return page_->remove(entity, external_id, updated_at_ms);
+  auto result = page().remove(entity, external_id, updated_at_ms);
+  if (result.has_error()) log(abi::LogLevel::warn, "refused " + result.error().message);
+  return result;
+}
+
+void WebhookServices::refuse_record(std::string_view why) {
+  page().refuse();
+  log(abi::LogLevel::warn, "refused " + std::string(why));
 }
 
 Result<void> WebhookServices::checkpoint(std::string_view) { return not_here("records->checkpoint"); }

@@ -41,6 +41,7 @@ class WebhookServices final : public CallBase {
 
   Result<void> upsert(std::string_view entity, const abi::RecordView& record) override;
   Result<void> remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) override;
+  void refuse_record(std::string_view why) override;
   Result<void> checkpoint(std::string_view cursor) override;
   Result<void> complete(std::string_view entity, std::string_view since) override;
   Result<void> progress(std::uint64_t current, std::uint64_t total) override;
@@ -50,6 +51,7 @@ class WebhookServices final : public CallBase {
   Result<void> reply(int status, std::string_view content_type, std::string_view body) override;
 
  private:
+  RecordPage& page();
   Result<void> keep(std::string_view key, std::optional<std::string> value);
 
   SyncContext no_sync_;

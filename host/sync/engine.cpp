@@ -26,7 +26,7 @@ const abi::Entity* find_entity(const abi::Manifest& manifest, std::string_view n
 
 std::string names_of(const abi::Manifest& manifest) {
   std::string names;
-  for (const auto& entity : manifest.entities) names += (names.empty() ? "" : ", ") + entity.name;
+  for (const auto& name : abi::entity_names(manifest)) names += (names.empty() ? "" : ", ") + name;
   return names;
 }
 

@@ -25,8 +25,6 @@ std::string_view name_of(Ask ask) {
     case Ask::http_finish: return "http_finish";
     case Ask::http_read: return "http_read";
     case Ask::http_read_all: return "http_body";
-    case Ask::upsert: return "records_upsert";
-    case Ask::remove: return "records_remove";
     case Ask::checkpoint: return "records_checkpoint";
     case Ask::complete: return "records_complete";
     case Ask::storage_get: return "storage_get";
@@ -79,27 +77,15 @@ Result<void> Asked::dispatch(Reader& reader) {
     case Ask::http_finish:
     case Ask::http_read:
     case Ask::http_read_all: return exchange(ask, reader);
-    case Ask::upsert: {
-      const std::string_view entity = reader.text();
-      abi::RecordView record;
-      record.external_id = reader.text();
-      record.data_json = reader.text();
-      record.updated_at_ms = reader.get<std::int64_t>();
-      return say(reader, [&] { return services_.upsert(entity, record); });
-    }
-    case Ask::remove: {
-      const std::string_view entity = reader.text();
-      const std::string_view external_id = reader.text();
-      const auto updated_at_ms = reader.get<std::int64_t>();
-      return say(reader, [&] { return services_.remove(entity, external_id, updated_at_ms); });
-    }
     case Ask::checkpoint: {
       const std::string_view cursor = reader.text();
+      records_count_ = 0;
       return say(reader, [&] { return services_.checkpoint(cursor); });
     }
     case Ask::complete: {
       const std::string_view entity = reader.text();
       const std::string_view since = reader.text();
+      records_count_ = 0;
       return say(reader, [&] { return services_.complete(entity, since); });
     }
     case Ask::storage_get: {
@@ -197,6 +183,39 @@ Result<void> Asked::reply(Reader& reader) {
   return {};
 }
 
+Result<void> Asked::records(Reader& reader) {
+  const bool has_more = reader.flag();
+  const std::string_view piece = reader.text();
+  if (!reader.complete() || piece.empty() || batch_.size() + piece.size() > k_records_bytes_max) return torn();
+  if (!has_more && batch_.empty()) return take_batch(piece);
+  batch_ += piece;
+  if (has_more) return {};
+  return take_batch(std::exchange(batch_, {}));
+}
+
+/// What the worker should have refused the services refuse, and count.
+Result<void> Asked::take_batch(std::string_view batch) {
+  for (Reader reader(batch); !reader.complete();) {
+    if (++records_count_ > k_records_max) return flood();
+    const auto kind = reader.get<RecordKind>();
+    if (kind == RecordKind::refused) {
+      const std::string_view why = reader.text();
+      if (!reader.good()) return torn();
+      services_.refuse_record(abi::clean_text(why, abi::k_detail_bytes_max));
+      continue;
+    }
+    const std::string_view entity = reader.text();
+    abi::RecordView record{.external_id = reader.text()};
+    if (kind == RecordKind::upsert) record.data_json = reader.text();
+    record.updated_at_ms = reader.get<std::int64_t>();
+    if (!reader.good() || (kind != RecordKind::upsert && kind != RecordKind::remove)) return torn();
+    last_service_ = kind == RecordKind::upsert ? "records_upsert" : "records_remove";
+    if (kind == RecordKind::upsert) (void)services_.upsert(entity, record);
+    else (void)services_.remove(entity, record.external_id, record.updated_at_ms);
+  }
+  return {};
+}
+
 Result<void> Asked::note(std::string_view body) {
   Reader reader(body);
   const Note note = reader.get<Note>();
@@ -229,6 +248,7 @@ Result<void> Asked::note(std::string_view body) {
       return {};
     }
     case Note::reply: return reply(reader);
+    case Note::records: return records(reader);
   }
   return torn();
 }

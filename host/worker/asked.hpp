@@ -39,12 +39,16 @@ class Asked {
   Result<void> open(Reader& reader);
   Result<void> exchange(Ask ask, Reader& reader);
   Result<void> reply(Reader& reader);
+  Result<void> records(Reader& reader);
+  Result<void> take_batch(std::string_view batch);
 
   abi::Services& services_;
   std::map<std::uint32_t, Open> open_;
   std::uint32_t opened_count_{0};
   std::size_t notes_count_{0};
   std::size_t progress_count_{0};
+  std::string batch_;             // of records, so far
+  std::size_t records_count_{0};  // since the last checkpoint
   bool replied_{false};
   std::string out_;
   std::string_view last_service_;

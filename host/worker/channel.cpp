@@ -72,22 +72,13 @@ struct Channel::Shared : std::enable_shared_from_this<Channel::Shared> {
 
   Shared(runtime::Loop& home, int number, Receiver& to) : loop(home), socket(home.io(), number), receiver(&to) {}
 
-  struct Message {
-    Kind kind;
-    std::uint64_t id;
-    std::string body;
-  };
-
   void read();
   bool fill();
   void take_frames();
   Result<void> take_frame(const Head& head, std::string_view piece);
-  Result<void> hand_over(Kind kind, std::uint64_t id, std::string_view body);
-  void hand_over_later_ones();
   void flush_soon();
   void flush();
   bool write();
-  void poll_for(short events);
   void fail_with(const Error& why);
 
   runtime::Loop& loop;
@@ -98,11 +89,6 @@ struct Channel::Shared : std::enable_shared_from_this<Channel::Shared> {
   std::size_t in_count{0};  // bytes in `in` that are no whole frame yet
   std::unordered_map<Key, std::string, HashOfKey> pieces;
   std::size_t pieces_bytes{0};
-
-  // wait_for(): the message that is wanted, and those that came before it.
-  std::optional<Message> wanted;
-  bool is_there{false};
-  std::deque<Message> later;
 
   std::string out;      // for the next write
   std::string writing;  // by the one under way
@@ -121,13 +107,11 @@ void Channel::Shared::fail_with(const Error& why) {
   told.closed(why);
 }
 
-// The descriptor is waited for and then read, so that wait_for() can read it as well.
 void Channel::Shared::read() {
   socket.async_wait(boost::asio::posix::descriptor_base::wait_read,
                     [self = shared_from_this()](boost::system::error_code error) {
                       if (self->receiver == nullptr) return;
                       if (error) return self->fail_with(gone());
-                      self->hand_over_later_ones();
                       if (self->receiver != nullptr && self->fill()) self->take_frames();
                       if (self->receiver != nullptr) self->read();
                     });
@@ -162,7 +146,7 @@ void Channel::Shared::take_frames() {
 
 Result<void> Channel::Shared::take_frame(const Head& head, std::string_view piece) {
   const auto begun = pieces.empty() ? pieces.end() : pieces.find({head.kind, head.id});
-  if (begun == pieces.end() && head.more == 0) return hand_over(head.kind, head.id, piece);
+  if (begun == pieces.end() && head.more == 0) return receiver->received(head.kind, head.id, piece);
   std::string& body = begun != pieces.end() ? begun->second : pieces[{head.kind, head.id}];
   if (body.size() + piece.size() > k_message_bytes_max || pieces_bytes + piece.size() > k_pieces_bytes_max || piece.empty())
     return fail(Errc::invalid_data, "a message that is too large");
@@ -172,34 +156,7 @@ Result<void> Channel::Shared::take_frame(const Head& head, std::string_view piec
   const std::string whole = std::move(body);
   pieces_bytes -= whole.size();
   pieces.erase({head.kind, head.id});
-  return hand_over(head.kind, head.id, whole);
-}
-
-Result<void> Channel::Shared::hand_over(Kind kind, std::uint64_t id, std::string_view body) {
-  if (wanted && !is_there && wanted->kind == kind && wanted->id == id) {
-    wanted->body.assign(body);
-    is_there = true;
-    return {};
-  }
-  if (wanted || !later.empty()) {
-    later.push_back({kind, id, std::string(body)});
-    return {};
-  }
-  return receiver->received(kind, id, body);
-}
-
-void Channel::Shared::hand_over_later_ones() {
-  while (receiver != nullptr && !later.empty()) {
-    const Message message = std::move(later.front());
-    later.pop_front();
-    if (auto taken = receiver->received(message.kind, message.id, message.body); taken.has_error())
-      return fail_with(taken.error());
-  }
-}
-
-void Channel::Shared::poll_for(short events) {
-  pollfd waiting{.fd = socket.native_handle(), .events = events, .revents = 0};
-  (void)::poll(&waiting, 1, -1);
+  return receiver->received(head.kind, head.id, whole);
 }
 
 /// What is sent in this turn of the loop, or in the calls that are woken by it, leaves with one write.
@@ -262,23 +219,6 @@ Channel::Channel(runtime::Loop& loop, int socket, Receiver& receiver)
 Channel::~Channel() { close(); }
 
 void Channel::start() { shared_->read(); }
-
-Result<std::string> Channel::wait_for(Kind kind, std::uint64_t id) {
-  const std::shared_ptr<Shared> shared = shared_;
-  while (shared->write()) shared->poll_for(POLLOUT);
-  shared->wanted.emplace(Shared::Message{kind, id, {}});
-  shared->is_there = false;
-  while (shared->receiver != nullptr && !shared->is_there) {
-    if (shared->fill())
-      shared->take_frames();
-    else if (shared->receiver != nullptr)
-      shared->poll_for(POLLIN);
-  }
-  const auto wanted = std::exchange(shared->wanted, std::nullopt);
-  if (!shared->later.empty()) shared->loop.post([shared] { shared->hand_over_later_ones(); });
-  if (!shared->is_there) return gone();
-  return wanted->body;
-}
 
 void Channel::close() {
   shared_->receiver = nullptr;

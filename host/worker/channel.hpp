@@ -40,9 +40,6 @@ class Channel {
   void start();
   /// After the end it does nothing.
   void send(Kind kind, std::uint64_t id, std::string_view body);
-  /// Blocks the thread until the message comes, and gives it here; what comes before it is received later, in its order.
-  /// UNAVAILABLE: the other end is gone.
-  Result<std::string> wait_for(Kind kind, std::uint64_t id);
   /// No message comes any more, and none leaves; closed() is not called for it.
   void close();
 

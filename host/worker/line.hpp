@@ -16,8 +16,6 @@ class Line {
   virtual ~Line() = default;
   /// Sends the body of an `ask` and waits for that of its answer, which is what the host says: also that the call is over.
   virtual Result<std::string> ask(std::string_view body) = 0;
-  /// The same without letting another call run on this thread meanwhile.
-  virtual Result<std::string> ask_at_once(std::string_view body) = 0;
   virtual void note(std::string_view body) = 0;
   /// CANCELLED or DEADLINE: the call is over.
   virtual Result<void> check() = 0;

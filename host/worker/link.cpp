@@ -368,7 +368,8 @@ Start start_of(const abi::Manifest& manifest, std::uint64_t memory_bytes_max, st
           .serial = manifest.concurrency == abi::Concurrency::serial,
           .stack_bytes = abi::stack_bytes_of(manifest),
           .memory_bytes_max = memory_bytes_max,
-          .threads_max = own_threads ? threads_max : 0};
+          .threads_max = own_threads ? threads_max : 0,
+          .entities = abi::entity_names(manifest)};
 }
 
 std::filesystem::path program_beside_this_one() { return this_program().parent_path() / "tomada-worker"; }

@@ -21,6 +21,11 @@ inline constexpr std::size_t k_pieces_bytes_max = 256 * 1024 * 1024;
 inline constexpr std::size_t k_unsent_bytes_max = 256 * 1024 * 1024;
 /// Log lines and faults of one call; more are not sent.
 inline constexpr std::size_t k_notes_max = 10'000;
+/// Records, also refused ones, of one call between two checkpoints: what a page holds, and as many that are refused with words.
+inline constexpr std::size_t k_records_max = 20'000;
+/// What is gathered of them before it is sent; with the last one they may be more than a frame, and come in pieces.
+inline constexpr std::size_t k_records_bytes = 48 * 1024;
+inline constexpr std::size_t k_records_bytes_max = 2 * 1024 * 1024;
 /// Of one call: one in 100 ms for longer than a call may last.
 inline constexpr std::size_t k_progress_max = 100'000;
 
@@ -47,8 +52,6 @@ enum class Ask : std::uint8_t {
   http_finish,     // exchange -> status (i32), headers
   http_read,       // exchange, bytes at most (u32) -> bytes
   http_read_all,   // exchange -> bytes
-  upsert,          // entity, external_id, data_json, updated_at_ms (i64)
-  remove,          // entity, external_id, updated_at_ms
   checkpoint,      // cursor
   complete,        // entity, since
   storage_get,     // key -> value
@@ -56,14 +59,21 @@ enum class Ask : std::uint8_t {
   storage_remove,  // key
 };
 
-/// The services that must not suspend are notes, or answered by what came with the call (credentials); only `remove` asks
-/// and holds its thread meanwhile.
+/// The services that must not suspend are notes, or answered by what came with the call (credentials).
 enum class Note : std::uint8_t {
   log = 1,     // level (u8), message
   misbehaved,  // what
   http_close,  // exchange
   progress,    // current, total (u64)
   reply,       // status (i32), content type, body
+  records,     // flag: more of this batch follows; a piece of it: RecordKind and its fields, as often as there are
+};
+
+/// The worker judges records as the host does (abi/record_rules.hpp), and answers the plugin by itself.
+enum class RecordKind : std::uint8_t {
+  upsert = 1,  // entity, external_id, data_json, updated_at_ms (i64)
+  remove,      // entity, external_id, updated_at_ms
+  refused,     // why
 };
 
 }  // namespace tomada::worker

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t k_note_bytes_max = 16 * 1024;
 constexpr std::chrono::milliseconds k_progress_interval{100};
 constexpr std::size_t k_piece_bytes = 1024 * 1024;  // of a body that is written or read in pieces
+constexpr std::size_t k_records_piece_bytes = 60 * 1024;  // a frame: messages of several may overtake each other
 
 Error torn() { return fail(Errc::internal, "the host's answer is torn"); }
 
@@ -20,13 +21,14 @@ Error torn() { return fail(Errc::internal, "the host's answer is torn"); }
 
 template <class Read, class... Values>
 auto RemoteServices::ask(Read read, Ask what, const Values&... values) -> Result<std::invoke_result_t<Read&, Reader&>> {
+  send_records();  // what is said arrives in its order
   body_.clear();
   Writer writer(body_);
   writer.put(what);
   (writer.put(values), ...);
   if (body_.size() > k_message_bytes_max)
     return fail(Errc::invalid_data, "more than 32 MiB at once: write a body in pieces");
-  return read_answer(read, what == Ask::remove ? line_.ask_at_once(body_) : line_.ask(body_));
+  return read_answer(read, line_.ask(body_));
 }
 
 template <class Read>
@@ -55,6 +57,7 @@ Result<void> RemoteServices::order(Ask what, const Values&... values) {
 
 template <class... Values>
 void RemoteServices::say(Note what, const Values&... values) {
+  send_records();
   std::string body;
   Writer writer(body);
   writer.put(what);
@@ -117,7 +120,7 @@ class RemoteServices::Exchange final : public abi::HttpExchange {
   const std::uint32_t number_;
 };
 
-RemoteServices::RemoteServices(Line& line, Reader& credentials, bool has_sink) : line_(line), has_sink_(has_sink) {
+RemoteServices::RemoteServices(Line& line, Reader& credentials) : line_(line) {
   may_read_credentials_ = credentials.flag();
   for (auto count = credentials.get<std::uint32_t>(); count > 0 && credentials.good(); --count) {
     std::string field(credentials.text());
@@ -126,6 +129,7 @@ RemoteServices::RemoteServices(Line& line, Reader& credentials, bool has_sink) :
 }
 
 RemoteServices::~RemoteServices() {
+  send_records();
   for (auto& [field, value] : credentials_) wipe(value.data(), value.size());
 }
 
@@ -154,18 +158,74 @@ Result<std::unique_ptr<abi::HttpExchange>> RemoteServices::http_open(abi::HttpRe
   return std::unique_ptr<abi::HttpExchange>(std::make_unique<Exchange>(*this, number));
 }
 
+Result<void> RemoteServices::has_sink() const {
+  if (rules_) return {};
+  return fail(Errc::unsupported, "records can be sent from sync() and handle_webhook() only");
+}
+
+template <class... Values>
+void RemoteServices::add_record(RecordKind kind, const Values&... values) {
+  Writer writer(records_);
+  writer.put(kind);
+  (writer.put(values), ...);
+  if (records_.size() >= k_records_bytes) send_records();
+}
+
+void RemoteServices::send_records() {
+  std::string body;
+  for (std::string_view rest = records_; !rest.empty();) {
+    const std::string_view piece = rest.substr(0, k_records_piece_bytes);
+    rest.remove_prefix(piece.size());
+    body.clear();
+    Writer(body).put(Note::records).put(static_cast<std::uint8_t>(rest.empty() ? 0 : 1)).put(piece);
+    line_.note(body);
+  }
+  records_.clear();
+}
+
 Result<void> RemoteServices::upsert(std::string_view entity, const abi::RecordView& record) {
-  return order(Ask::upsert, entity, record.external_id, record.data_json, record.updated_at_ms);
+  TOMADA_TRY(has_sink());
+  if (auto checked = rules_->check_upsert(entity, record); checked.has_error()) {
+    refuse_record(checked.error().message);
+    return checked;
+  }
+  add_record(RecordKind::upsert, entity, record.external_id, record.data_json, record.updated_at_ms);
+  return {};
 }
+
 Result<void> RemoteServices::remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) {
-  return order(Ask::remove, entity, external_id, updated_at_ms);
+  TOMADA_TRY(has_sink());
+  if (auto checked = rules_->remove(entity, external_id); checked.has_error()) {
+    refuse_record(checked.error().message);
+    return checked;
+  }
+  add_record(RecordKind::remove, entity, external_id, updated_at_ms);
+  return {};
 }
-Result<void> RemoteServices::checkpoint(std::string_view cursor) { return order(Ask::checkpoint, cursor); }
+
+void RemoteServices::refuse_record(std::string_view why) {
+  // One is enough to make the run partial; more than a page of them nobody reads.
+  if (!rules_ || ++refused_count_ > abi::k_page_records_max) return;
+  add_record(RecordKind::refused, why.substr(0, k_note_bytes_max));
+}
+
+/// The host keeps its page when it refuses the question, and so does this side; when a commit fails, the call is over.
+Result<void> RemoteServices::end_page(const Result<void>& ended) {
+  if (ended.has_error()) return ended;
+  rules_->start_page();
+  refused_count_ = 0;
+  return {};
+}
+Result<void> RemoteServices::checkpoint(std::string_view cursor) {
+  TOMADA_TRY(has_sink());
+  return end_page(order(Ask::checkpoint, cursor));
+}
 Result<void> RemoteServices::complete(std::string_view entity, std::string_view since) {
-  return order(Ask::complete, entity, since);
+  TOMADA_TRY(has_sink());
+  return end_page(order(Ask::complete, entity, since));
 }
 Result<void> RemoteServices::progress(std::uint64_t current, std::uint64_t total) {
-  if (!has_sink_) return fail(Errc::unsupported, "records can be sent from sync() and handle_webhook() only");
+  TOMADA_TRY(has_sink());
   const auto now = std::chrono::steady_clock::now();
   if (now - progress_at_ < k_progress_interval) return {};
   progress_at_ = now;

@@ -1,21 +1,30 @@
 // The services of one call in a worker: each question goes to the host, which has the real ones.
 #pragma once
 
+#include "host/abi/record_rules.hpp"
 #include "host/abi/services.hpp"
 #include "host/worker/line.hpp"
 #include "host/worker/wire.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tomada::worker {
 
 class RemoteServices final : public abi::Services {
  public:
-  /// `credentials`: as put_credentials() wrote them. `has_sink`: records can be sent from this function.
-  RemoteServices(Line& line, Reader& credentials, bool has_sink);
+  /// `credentials`: as put_credentials() wrote them.
+  RemoteServices(Line& line, Reader& credentials);
   ~RemoteServices() override;
+
+  /// Records can be sent from this function; otherwise they are UNSUPPORTED.
+  void take_records(std::vector<std::string> entities, std::string own_entity) {
+    rules_.emplace(std::move(entities), std::move(own_entity));
+  }
 
   Result<void> check() override { return line_.check(); }
   std::chrono::milliseconds remaining() override { return line_.remaining(); }
@@ -25,6 +34,7 @@ class RemoteServices final : public abi::Services {
   Result<std::unique_ptr<abi::HttpExchange>> http_open(abi::HttpRequest request) override;
   Result<void> upsert(std::string_view entity, const abi::RecordView& record) override;
   Result<void> remove(std::string_view entity, std::string_view external_id, std::int64_t updated_at_ms) override;
+  void refuse_record(std::string_view why) override;
   Result<void> checkpoint(std::string_view cursor) override;
   Result<void> complete(std::string_view entity, std::string_view since) override;
   Result<void> progress(std::uint64_t current, std::uint64_t total) override;
@@ -50,12 +60,20 @@ class RemoteServices final : public abi::Services {
   template <class... Values>
   void note(Note what, const Values&... values);
 
-  Line& line_;
-  std::string body_;  // of a question; keeps its memory
   template <class... Values>
   void say(Note what, const Values&... values);
 
-  const bool has_sink_;
+  Result<void> has_sink() const;
+  template <class... Values>
+  void add_record(RecordKind kind, const Values&... values);
+  void send_records();
+  Result<void> end_page(const Result<void>& ended);
+
+  Line& line_;
+  std::string body_;  // of a question; keeps its memory
+  std::optional<abi::RecordRules> rules_;
+  std::string records_;           // that the host has not been told of
+  std::size_t refused_count_{0};  // since the last checkpoint, with words
   std::size_t notes_count_{0};
   std::chrono::steady_clock::time_point progress_at_{};
   bool may_read_credentials_{false};

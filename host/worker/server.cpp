@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace tomada::worker {
 namespace {
@@ -29,8 +30,8 @@ Error nonsense(std::string_view what) { return fail(Errc::invalid_data, "the hos
 struct Server::Impl {
   using Instances = std::unordered_map<std::uint64_t, std::shared_ptr<abi::RawInstance>>;
 
-  Impl(runtime::Loop& home, int socket, Server& server, std::function<void(const Error&)> at_end)
-      : loop(home), channel(home, socket, server), ended(std::move(at_end)) {}
+  Impl(runtime::Loop& home, int socket, Server& server, std::vector<std::string> names, std::function<void(const Error&)> at_end)
+      : loop(home), channel(home, socket, server), entities(std::move(names)), ended(std::move(at_end)) {}
 
   Result<void> create(std::uint64_t id, std::string_view body);
   Result<void> destroy(std::uint64_t id);
@@ -39,6 +40,7 @@ struct Server::Impl {
 
   runtime::Loop& loop;
   Channel channel;
+  const std::vector<std::string> entities;  // of the manifest
   std::function<void(const Error&)> ended;
   std::shared_ptr<abi::LoadedPlugin> plugin;
   std::unique_ptr<Runner> runner;
@@ -47,7 +49,7 @@ struct Server::Impl {
 
 Server::Server(runtime::Loop& loop, int socket, const Start& start, Result<Loaded> loaded,
                std::function<void(const Error&)> ended)
-    : impl_(std::make_unique<Impl>(loop, socket, *this, std::move(ended))) {
+    : impl_(std::make_unique<Impl>(loop, socket, *this, start.entities, std::move(ended))) {
   const auto stack_bytes = static_cast<std::size_t>(start.stack_bytes);
   impl_->runner = start.own_threads ? make_thread_runner(loop, impl_->channel, stack_bytes)
                                     : make_task_runner(loop, impl_->channel, stack_bytes);
@@ -127,14 +129,20 @@ Result<void> Server::Impl::call(std::uint64_t id, std::string_view body) {
   auto running = std::make_shared<Running>(Running{found->second, std::string(body), no_room()});
   const bool began = runner->run(
       id, time_left,
-      [running, function](Line& line) {
+      [this, running, function](Line& line) {
         Reader arguments(running->message);
         (void)arguments.get<std::uint64_t>(), (void)arguments.get<Function>(), (void)arguments.get<std::int64_t>();
-        RemoteServices services(line, arguments, function != Function::test_connection);
+        RemoteServices services(line, arguments);
         switch (function) {
           case Function::test_connection: running->result = running->instance->test_connection(services); return;
-          case Function::sync: running->result = running->instance->sync(services, get_sync(arguments)); return;
+          case Function::sync: {
+            const abi::SyncRequest request = get_sync(arguments);
+            services.take_records(entities, request.mode == abi::SyncMode::full ? request.entity : "");
+            running->result = running->instance->sync(services, request);
+            return;
+          }
           case Function::handle_webhook:
+            services.take_records(entities, "");
             running->result = running->instance->handle_webhook(services, get_webhook(arguments));
             return;
         }

@@ -1,5 +1,6 @@
 #include "host/worker/start.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <string_view>
@@ -8,13 +9,16 @@ namespace tomada::worker {
 
 std::vector<std::string> arguments_of(const Start& start) {
   const auto flag = [](bool value) { return value ? "1" : "0"; };
+  std::string entities;
+  for (const std::string& entity : start.entities) entities += (entities.empty() ? "" : ",") + entity;
   return {"plugin=" + start.plugin_id,
           "protocol=" + std::to_string(k_version),
           std::string("own_threads=") + flag(start.own_threads),
           std::string("serial=") + flag(start.serial),
           "stack_bytes=" + std::to_string(start.stack_bytes),
           "memory_bytes_max=" + std::to_string(start.memory_bytes_max),
-          "threads_max=" + std::to_string(start.threads_max)};
+          "threads_max=" + std::to_string(start.threads_max),
+          "entities=" + entities};
 }
 
 Result<Start> parse_arguments(std::span<char* const> arguments) {
@@ -33,6 +37,14 @@ Result<Start> parse_arguments(std::span<char* const> arguments) {
     const std::string_view name = argument.substr(0, at), value = argument.substr(at + 1);
     if (name == "plugin") {
       start.plugin_id = value;
+      continue;
+    }
+    if (name == "entities") {
+      for (std::string_view rest = value; !rest.empty();) {
+        const std::size_t end = std::min(rest.find(','), rest.size());
+        start.entities.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      }
       continue;
     }
     const auto known = numbers.find(name);

@@ -20,6 +20,7 @@ struct Start {
   std::uint64_t stack_bytes{};
   std::uint64_t memory_bytes_max{};
   std::uint64_t threads_max{};
+  std::vector<std::string> entities{};  // of its manifest
 };
 
 /// "plugin=stripe protocol=1 …"

@@ -28,10 +28,6 @@ class TaskLine final : public Line {
     (void)wait.wait(runtime::Interruptible::no);
     return std::move(answer_);
   }
-  Result<std::string> ask_at_once(std::string_view body) override {
-    channel_.send(Kind::ask, call_id_, body);
-    return channel_.wait_for(Kind::answer, call_id_);
-  }
   void note(std::string_view body) override { channel_.send(Kind::note, call_id_, body); }
   Result<void> check() override { return task_.check(); }
   std::chrono::milliseconds remaining() override { return task_.deadline().remaining(task_.clock()); }

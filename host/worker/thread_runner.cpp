@@ -32,7 +32,6 @@ class ThreadLine final : public Line {
     changed_.wait(lock, [this] { return answer_.has_value(); });
     return *std::exchange(answer_, std::nullopt);
   }
-  Result<std::string> ask_at_once(std::string_view body) override { return ask(body); }
   void note(std::string_view body) override {
     loop_.post([this, text = std::string(body)] { channel_.send(Kind::note, call_id_, text); });
   }

@@ -40,6 +40,7 @@ class ClockServices : public abi::Services {
   Result<std::unique_ptr<abi::HttpExchange>> http_open(abi::HttpRequest) override { return none(); }
   Result<void> upsert(std::string_view, const abi::RecordView&) override { return none(); }
   Result<void> remove(std::string_view, std::string_view, std::int64_t) override { return none(); }
+  void refuse_record(std::string_view) override {}
   Result<void> checkpoint(std::string_view) override { return none(); }
   Result<void> complete(std::string_view, std::string_view) override { return none(); }
   Result<void> progress(std::uint64_t, std::uint64_t) override { return none(); }

@@ -47,6 +47,7 @@ class FakeServices final : public Services {
   std::map<std::string, std::string, std::less<>> credentials;
   std::vector<std::string> replies;  // "200 text/plain body"
   std::size_t exchanges_live_count{0};
+  std::vector<std::string> refused;
   std::optional<Error> next_error;  // of the next fallible service
 
   Result<void> check() override { return task_.check(); }
@@ -73,6 +74,7 @@ class FakeServices final : public Services {
     records.push_back("-" + std::string(entity) + "/" + std::string(external_id));
     return {};
   }
+  void refuse_record(std::string_view why) override { refused.emplace_back(why); }
   Result<void> checkpoint(std::string_view) override { return take_error(); }
   Result<void> complete(std::string_view, std::string_view) override { return take_error(); }
   Result<void> progress(std::uint64_t, std::uint64_t) override { return {}; }

@@ -27,7 +27,7 @@ TEST_F(RecordPageTest, RefusesAndCountsWhatIsNotARecord) {
   EXPECT_EQ(page.upsert("contact", {"\xff", "{}"}).error().code, Errc::invalid_data);
   EXPECT_EQ(page.upsert("unicorn", {"1", "{}"}).error().code, Errc::invalid_data);
   EXPECT_EQ(page.upsert("contact", {std::string(1025, 'x'), "{}"}).error().code, Errc::invalid_data);
-  EXPECT_EQ(page.upsert("contact", {"1", "{\"a\":\"" + std::string(k_record_bytes_max, 'x') + "\"}"}).error().code,
+  EXPECT_EQ(page.upsert("contact", {"1", "{\"a\":\"" + std::string(abi::k_record_bytes_max, 'x') + "\"}"}).error().code,
             Errc::invalid_data);
   EXPECT_EQ(page.upsert("contact", {"1", "{\"a\":" + std::string(500'000, '[') + std::string(500'000, ']') + "}"}).error().code,
             Errc::invalid_data);
@@ -38,18 +38,17 @@ TEST_F(RecordPageTest, RefusesAndCountsWhatIsNotARecord) {
 }
 
 TEST_F(RecordPageTest, AFullRunSpeaksOfItsOwnEntityOnly) {
-  RecordPage page(manifest, integration, sync);
-  EXPECT_TRUE(page.upsert("deal", {"1", "{}"}).has_error());
+  EXPECT_TRUE(RecordPage(manifest, integration, sync).upsert("deal", {"1", "{}"}).has_error());
   sync.full = false;
-  EXPECT_TRUE(page.upsert("deal", {"1", "{}"}).has_value());
+  EXPECT_TRUE(RecordPage(manifest, integration, sync).upsert("deal", {"1", "{}"}).has_value());
 }
 
 TEST_F(RecordPageTest, IsFullAtItsLimitAndEmptyAfterTake) {
   RecordPage page(manifest, integration, sync);
-  for (std::size_t i = 0; i < k_page_records_max; ++i)
+  for (std::size_t i = 0; i < abi::k_page_records_max; ++i)
     ASSERT_TRUE(page.upsert("contact", {std::to_string(i), "{}"}).has_value());
   EXPECT_TRUE(page.upsert("contact", {"one more", "{}"}).has_error());
-  EXPECT_EQ(page.take(0).changes.size(), k_page_records_max);
+  EXPECT_EQ(page.take(0).changes.size(), abi::k_page_records_max);
   EXPECT_EQ(page.waiting_count(), 0u);
   EXPECT_TRUE(page.upsert("contact", {"one more", "{}"}).has_value());
 }

@@ -96,6 +96,41 @@ TEST_F(AskedTest, AFloodOfNotesEnds) {
   });
 }
 
+TEST_F(AskedTest, RecordsComeInBatchesAndInPieces) {
+  with([](Asked& asked, abi::FakeServices& services) {
+    const std::string large(100'000, 'x');
+    const std::string batch = words(RecordKind::upsert, std::string_view("thing"), std::string_view("1"), std::string_view(large), std::int64_t{0}) +
+                              words(RecordKind::refused, std::string_view("no object")) +
+                              words(RecordKind::remove, std::string_view("thing"), std::string_view("2"), std::int64_t{0});
+    const std::string_view whole = batch;
+    EXPECT_TRUE(asked.note(words(Note::records, std::uint8_t{1}, whole.substr(0, 50'000))).has_value());
+    EXPECT_TRUE(services.records.empty());
+    EXPECT_TRUE(asked.note(words(Note::records, std::uint8_t{0}, whole.substr(50'000))).has_value());
+    EXPECT_EQ(services.records, (std::vector<std::string>{"thing/1", "-thing/2"}));
+    EXPECT_EQ(services.refused, (std::vector<std::string>{"no object"}));
+    for (std::size_t size = 0; size < 40; ++size)
+      EXPECT_TRUE(asked.note(words(Note::records, std::uint8_t{0}, whole.substr(0, size))).has_error()) << size;
+  });
+  with([](Asked& asked, abi::FakeServices&) {
+    const std::string piece(60'000, 'x');
+    const std::string endless = words(Note::records, std::uint8_t{1}, std::string_view(piece));
+    std::size_t taken = 0;
+    while (taken < 1'000 && asked.note(endless).has_value()) ++taken;
+    EXPECT_EQ(taken, k_records_bytes_max / piece.size());
+  });
+}
+
+TEST_F(AskedTest, MoreRecordsThanAPageEnd) {
+  with([](Asked& asked, abi::FakeServices&) {
+    const std::string one = words(RecordKind::remove, std::string_view("thing"), std::string_view("2"), std::int64_t{0});
+    const std::string note = words(Note::records, std::uint8_t{0}, std::string_view(one));
+    for (std::size_t i = 0; i < k_records_max; ++i) ASSERT_TRUE(asked.note(note).has_value());
+    ASSERT_TRUE(asked.answer(words(Ask::checkpoint, std::string_view("c"))).has_value());
+    for (std::size_t i = 0; i < k_records_max; ++i) ASSERT_TRUE(asked.note(note).has_value());
+    EXPECT_TRUE(asked.note(note).has_error());
+  });
+}
+
 TEST_F(AskedTest, NoiseIsAnErrorOrAnAnswerAndNeverMore) {
   std::mt19937_64 random(20261123);
   for (int round = 0; round < 20'000; ++round) {

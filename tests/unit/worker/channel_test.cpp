@@ -94,18 +94,6 @@ TEST_F(ChannelTest, TheEndOfTheOtherSideIsTold) {
   a->send(Kind::call, 1, "into the void");  // no effect
 }
 
-TEST_F(ChannelTest, WaitForTakesItsMessageAndKeepsTheOthersInOrder) {
-  write_raw(frame(1, 1, 0, 0, "a") + frame(1, static_cast<std::uint8_t>(Kind::answer), 0, 0, "b") + frame(1, 1, 0, 0, "c"));
-  const auto answer = a->wait_for(Kind::answer, 1);
-  ASSERT_TRUE(answer.has_value());
-  EXPECT_EQ(*answer, "b");
-  EXPECT_TRUE(left.messages.empty());
-  loop.run_until([&] { return left.messages.size() == 2; });
-  EXPECT_EQ(std::get<2>(left.messages[0]), "a");
-  EXPECT_EQ(std::get<2>(left.messages[1]), "c");
-  ::close(sockets[1]);
-}
-
 TEST_F(ChannelTest, AnEndThatDoesNotReadIsGivenUp) {
   const std::string piece(30 << 20, 'x');
   for (std::uint64_t i = 0; i < 10 && !left.why; ++i) {

@@ -31,7 +31,8 @@ struct LinkTest : testing::Test {
   std::shared_ptr<Link> link;
   std::vector<std::shared_ptr<const abi::Crash>> crashes;
   Spec spec{.program = TOMADA_WORKER,
-            .start = {.plugin_id = "hostile", .serial = false, .stack_bytes = 256 * 1024, .memory_bytes_max = 64 << 20, .threads_max = 0}};
+            .start = {.plugin_id = "hostile", .serial = false, .stack_bytes = 256 * 1024, .memory_bytes_max = 64 << 20, .threads_max = 0,
+                      .entities = {"records", "removes"}}};
 
   /// A worker with `name`'s code, on this loop.
   std::unique_ptr<RemoteInstance> start(const std::string& name = "hostile", const std::string& config = "{}") {

@@ -1,9 +1,9 @@
-#include "host/service/canonical_json.hpp"
+#include "host/abi/canonical_json.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-namespace tomada::service {
+namespace tomada::abi {
 namespace {
 
 TEST(CanonicalJson, SortsKeysAndDropsSpacesAtEveryLevel) {
@@ -49,4 +49,4 @@ TEST(CanonicalJson, RefusesWhatIsNoObject) {
 }
 
 }  // namespace
-}  // namespace tomada::service
+}  // namespace tomada::abi

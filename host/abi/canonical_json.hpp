@@ -7,20 +7,23 @@
 #include <string>
 #include <string_view>
 
-namespace tomada::service {
+namespace tomada::abi {
 
 /// Keeps its parser's memory between texts; one for each call, not thread-safe.
 class CanonicalJson {
  public:
   CanonicalJson();
+  CanonicalJson(CanonicalJson&&) noexcept;
   ~CanonicalJson();
 
   /// INVALID_DATA: not a JSON object, not UTF-8, nested deeper than 64 levels. Of a key given twice the last counts.
   Result<std::string> object(std::string_view text);
+  /// The same judgement.
+  Result<void> check_object(std::string_view text);
 
  private:
   struct Parser;
   std::unique_ptr<Parser> parser_;
 };
 
-}  // namespace tomada::service
+}  // namespace tomada::abi

@@ -1,4 +1,4 @@
-#include "host/service/canonical_json.hpp"
+#include "host/abi/canonical_json.hpp"
 
 #include "host/base/json_depth.hpp"
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace tomada::service {
+namespace tomada::abi {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -99,13 +99,6 @@ void append(std::string& out, const dom::element& value) {
   }
 }
 
-/// For what simdjson 3.0 does not read: whole numbers beyond 64 bits.
-Result<std::string> with_large_numbers(std::string_view text) {
-  const auto data = nlohmann::json::parse(text, nullptr, false);
-  if (!data.is_object()) return fail(Errc::invalid_data, "data is not a JSON object");
-  return data.dump();
-}
-
 }  // namespace
 
 struct CanonicalJson::Parser {
@@ -113,19 +106,41 @@ struct CanonicalJson::Parser {
 };
 
 CanonicalJson::CanonicalJson() : parser_(std::make_unique<Parser>()) {}
+CanonicalJson::CanonicalJson(CanonicalJson&&) noexcept = default;
 CanonicalJson::~CanonicalJson() = default;
 
-Result<std::string> CanonicalJson::object(std::string_view text) {
+/// `of_simdjson(object)`, or `of_large(data)` for what simdjson 3.0 does not read: whole numbers beyond 64 bits.
+template <class Of, class OfLarge>
+static auto read(dom::parser& parser, std::string_view text, Of of_simdjson, OfLarge of_large)
+    -> Result<decltype(of_simdjson(dom::object()))> {
   if (!is_json_depth_fine(text)) return fail(Errc::invalid_data, "data is nested deeper than 64 levels");
   dom::element root;
-  const auto error = parser_->dom.parse(text.data(), text.size()).get(root);
+  const auto error = parser.parse(text.data(), text.size()).get(root);
   if (error == simdjson::UTF8_ERROR) return fail(Errc::invalid_data, "data is not UTF-8");
-  if (error == simdjson::NUMBER_ERROR) return with_large_numbers(text);
-  if (error != simdjson::SUCCESS || !root.is_object()) return fail(Errc::invalid_data, "data is not a JSON object");
-  std::string out;
-  out.reserve(text.size());
-  append_object(out, root.get_object().value_unsafe());
-  return out;
+  if (error == simdjson::NUMBER_ERROR) {
+    const auto data = nlohmann::json::parse(text, nullptr, false);
+    if (data.is_object()) return of_large(data);
+  } else if (error == simdjson::SUCCESS && root.is_object()) {
+    return of_simdjson(root.get_object().value_unsafe());
+  }
+  return fail(Errc::invalid_data, "data is not a JSON object");
 }
 
-}  // namespace tomada::service
+Result<std::string> CanonicalJson::object(std::string_view text) {
+  return read(
+      parser_->dom, text,
+      [&](const dom::object& object) {
+        std::string out;
+        out.reserve(text.size());
+        append_object(out, object);
+        return out;
+      },
+      [](const nlohmann::json& data) { return data.dump(); });
+}
+
+Result<void> CanonicalJson::check_object(std::string_view text) {
+  TOMADA_TRY(read(parser_->dom, text, [](const dom::object&) { return true; }, [](const nlohmann::json&) { return true; }));
+  return {};
+}
+
+}  // namespace tomada::abi
