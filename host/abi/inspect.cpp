@@ -1,6 +1,7 @@
 #include "host/abi/inspect.hpp"
 
 #include "host/abi/elf_facts.hpp"
+#include "host/abi/host_table.hpp"
 #include "host/base/encoding.hpp"
 
 #include <tomada/plugin.h>
@@ -110,6 +111,11 @@ class Judge {
     }
     inspection_.manifest = std::move(*manifest);
     inspection_.has_manifest = true;
+    const auto known = known_services();
+    for (const auto& id : inspection_.manifest.services_required)
+      if (std::find(known.begin(), known.end(), id) == known.end())
+        refuse("P14", "requires the service " + id + ", which this host does not have; a newer host may, or name it under "
+                      "services.optional");
   }
 
   void judge_symbols() {

@@ -24,6 +24,7 @@ struct Job {
   std::string mode{"full"};
   std::string since{}, resume{};
   std::string body{};                      // webhook
+  bool wants_reply{false};                 // webhook
   Answers answers{};
   std::uint64_t cancel_after{UINT64_MAX};  // services that were asked for: from then on the call is over
   std::uint64_t asked_max{20'000};         // services; from then on as well
@@ -58,7 +59,7 @@ struct Observation {
 };
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Answers, kind, seed, status, body)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Job, what, entity, mode, since, resume, body, answers, cancel_after, asked_max,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Job, what, entity, mode, since, resume, body, wants_reply, answers, cancel_after, asked_max,
                                                 stop_at_checkpoint, count)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Record, entity, id, data, updated_at_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Observation, status, message, crash, transcript, faults, leaks, records, refused,

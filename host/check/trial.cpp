@@ -36,7 +36,7 @@ std::optional<abi::RecordRules> rules_of(const Setup& setup, const Job& job) {
 
 abi::Webhook webhook_of(const Job& job) {
   return {.event_id = "evt_check", .event_type = "check.event", .headers = {{"content-type", "application/json"}}, .body = job.body,
-          .received_at_ms = 1'767'225'600'000};
+          .received_at_ms = 1'767'225'600'000, .wants_reply = job.wants_reply};
 }
 
 /// One call of either kind of instance.

@@ -1,7 +1,5 @@
 #include "host/plugin/directory.hpp"
 
-#include "host/abi/host_table.hpp"
-
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -19,11 +17,6 @@ void judge_for_host(const abi::Manifest& manifest, bool runs_here, std::vector<a
   if (manifest.call_model == abi::CallModel::thread && runs_here)
     refusals.push_back({"P16", "call model thread needs a worker process, and the settings let this plugin run in the host's "
                                "own: plugins.isolation or plugins.in_process"});
-  const auto known = abi::known_services();
-  for (const auto& id : manifest.services_required)
-    if (std::find(known.begin(), known.end(), id) == known.end())
-      refusals.push_back({"P14", "requires the service " + id + ", which this host does not have; a newer host may, "
-                                 "or name it under services.optional"});
 }
 
 }  // namespace

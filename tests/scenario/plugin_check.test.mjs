@@ -45,11 +45,12 @@ test('each rule is found by a plugin that breaks it, and by it alone', async (t)
   const sound = await check(faulty('none'), '--replay', recording);
   assert.deepEqual(sound.rules, [], JSON.stringify(sound.tests.filter(({ outcome }) => outcome === 'failed')));
   assert.deepEqual(sound.tests.filter(({ outcome }) => outcome === 'skipped').map(({ name }) => name), ['webhooks']);
-  const files = fs.readdirSync(path.join(build, 'tests/plugins/faulty')).filter((name) => /^faulty_[CK]\d\d\.so$/.test(name));
-  assert.equal(files.length, 24);
+  assert.deepEqual((await check(faulty('inline'))).rules, []);
+  const files = fs.readdirSync(path.join(build, 'tests/plugins/faulty')).filter((name) => /^faulty_[CKP]\d\d\.so$/.test(name));
+  assert.equal(files.length, 26);
   for (const name of files) {
     const rule = name.slice('faulty_'.length, -'.so'.length);
-    const more = rule === 'K02' ? ['--only', 'a page of a proxy'] : rule === 'K10' ? [] : ['--replay', recording];
+    const more = rule === 'K02' ? ['--only', 'a page of a proxy'] : ['K10', 'C11', 'P21'].includes(rule) ? [] : ['--replay', recording];
     const { rules, tests } = await check(faulty(rule), ...more);
     assert.deepEqual(rules, [rule], `${name}: ${JSON.stringify(tests.filter(({ outcome }) => outcome === 'failed'))}`);
   }
@@ -58,13 +59,38 @@ test('each rule is found by a plugin that breaks it, and by it alone', async (t)
 test('a file that would be refused is refused by the same rule, and no code of it runs', async () => {
   for (const [name, rule] of Object.entries({
     no_note: 'P05', two_notes: 'P05', wrong_json: 'P06', newer_abi: 'P07', exports_too_much: 'P08', lacks_entry: 'P08', extra_library: 'P09',
-    gnu_unique: 'P12', static_runtime: 'P19', unresolved: 'P17', entry_throws: 'P18', entry_fails: 'P18', lacks_sync: 'P18',
+    gnu_unique: 'P12', unknown_service: 'P14', static_runtime: 'P19', unresolved: 'P17', entry_throws: 'P18', entry_fails: 'P18', lacks_sync: 'P18',
     table_too_small: 'P18', table_too_new: 'P18', ...(sanitized ? {} : { static_tls: 'P11' }),
   })) {
     const { rules } = await check(test_plugin(name));
     // A unique symbol is always an export as well.
     assert.deepEqual(rules.sort(), name === 'gnu_unique' ? ['P08', 'P12'] : [rule], name);
   }
+});
+
+test('so are files that are no plugin, or not for this machine', async (t) => {
+  const at = folder(t);
+  const sound = fs.readFileSync(test_plugin('trampoline_serial'));
+  const changed = (change) => {
+    const bytes = Buffer.from(sound);
+    change(bytes);
+    return bytes;
+  };
+  const files = {
+    P01: Buffer.from('<!doctype html><title>404</title>'),
+    P02: changed((bytes) => bytes.writeUInt16LE(183, 18)), // e_machine: AArch64
+    P03: sound.subarray(0, 3000),
+    P04: changed((bytes) => bytes.writeUInt16LE(2, 16)), // e_type: a program at a fixed address
+    P10: changed((bytes) => bytes.write('GLIBC_9.999', bytes.indexOf('GLIBC_2.2.5'))),
+    P13: sound,
+  };
+  for (const [rule, bytes] of Object.entries(files)) {
+    const file = path.join(at, `${rule}.so`);
+    fs.writeFileSync(file, bytes);
+    fs.chmodSync(file, rule === 'P13' ? 0o666 : 0o644);
+    assert.deepEqual((await check(file)).rules, [rule]);
+  }
+  assert.deepEqual((await check('/dev/null')).rules, ['P20']);
 });
 
 test('faults in copies of stripe are found with a recording of its sandbox', async (t) => {

@@ -22,6 +22,7 @@ const tomada_http_service* g_http;
 const tomada_records_service* g_records;
 const tomada_log_service* g_log;
 const tomada_credentials_service* g_credentials;
+const tomada_reply_service* g_reply;
 tomada_call g_earlier_call;
 bool g_syncing;
 volatile bool g_for_ever = true;
@@ -167,6 +168,20 @@ tomada_status sync(void*, tomada_call call, const tomada_sync_request* request) 
   return status;
 }
 
+/// Of the plugin that says `reply: inline` in its manifest.
+tomada_status handle_webhook(void*, tomada_call call, const tomada_webhook*, tomada_reply reply) {
+  if (reply == 0) return TOMADA_OK;
+  tomada_status said = g_reply->set(call, reply, 200, text("text/plain"), text("thanks"));
+  if (fault("C11")) (void)g_reply->set(call, reply, 200, text("text/plain"), text("thanks again"));
+  return said;
+}
+
+struct AtLoad {
+  AtLoad() {
+    if (fault("P21")) std::abort();
+  }
+} g_at_load;
+
 }  // namespace
 
 extern "C" tomada_status tomada_plugin_entry_v1(const tomada_host* host, tomada_plugin* plugin) {
@@ -179,10 +194,12 @@ extern "C" tomada_status tomada_plugin_entry_v1(const tomada_host* host, tomada_
   g_records = static_cast<const tomada_records_service*>(find(TOMADA_RECORDS_ID));
   g_log = static_cast<const tomada_log_service*>(find(TOMADA_LOG_ID));
   g_credentials = static_cast<const tomada_credentials_service*>(find(TOMADA_CREDENTIALS_ID));
+  g_reply = static_cast<const tomada_reply_service*>(find(TOMADA_REPLY_ID));
   plugin->abi_minor = TOMADA_ABI_MINOR;
   plugin->create = create;
   plugin->destroy = destroy;
   plugin->test_connection = test_connection;
   plugin->sync = sync;
+  plugin->handle_webhook = handle_webhook;
   return TOMADA_OK;
 }
