@@ -5,8 +5,6 @@
 
 #include <dlfcn.h>
 
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace {
@@ -83,26 +81,6 @@ TEST_F(Example, TestConnectionIsOneRequest) {
   call_.on_request = two_pages;
   EXPECT_EQ(instance_.test_connection(call_), TOMADA_OK);
   EXPECT_EQ(call_.requests.size(), 1u);
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(std::string(TOMADA_SOURCE) + path);
-  EXPECT_TRUE(file.good()) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-TEST(SdkDocs, StartQuotesTheExampleAsItIs) {
-  const std::string example = text_of("/plugins/example/example.cpp") + text_of("/plugins/example/CMakeLists.txt");
-  std::ifstream page(std::string(TOMADA_SOURCE) + "/sdk-docs/start.md");
-  int quotes_count = 0;
-  for (std::string line; std::getline(page, line);) {
-    if (!line.starts_with("    ")) continue;
-    line.erase(0, 4);
-    if (line.starts_with("./dev") || line.starts_with("cmake ") || line.starts_with("tomada ")) continue;
-    EXPECT_NE(example.find(line), std::string::npos) << line;
-    ++quotes_count;
-  }
-  EXPECT_GE(quotes_count, 4);
 }
 
 }  // namespace
