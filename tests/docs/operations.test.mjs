@@ -95,13 +95,17 @@ function command_line() {
   return { commands, options };
 }
 
+// Commands stand in blocks of their own or, on the authors' pages, in lines that are indented.
+const indented = (text) => text.split('\n').filter((line) => line.startsWith('    '));
+
 test('each tomada command in a page exists, with its options', () => {
   const { commands, options } = command_line();
   assert.ok(commands.has('serve') && commands.has('plugin rollback') && options.has('--wait'), 'cli.cpp is read otherwise');
   const wrong = [];
-  for (const name of there) {
-    for (const line of fences(page(name)).flatMap((block) => block.split('\n'))) {
-      const words = /(?:^|\$\(|\| )tomada ([a-z]+(?: [a-z]+)?)(.*)/.exec(line);
+  const authors = files.filter(({ name }) => /^sdk-docs\/(start|guides\/\w+)\.md$/.test(name)).map(({ name, text }) => [name, indented(text)]);
+  for (const [name, lines] of [...there.map((one) => [one, fences(page(one)).flatMap((block) => block.split('\n'))]), ...authors]) {
+    for (const line of lines) {
+      const words = /(?:^ *|\$\(|\| )tomada ([a-z]+(?: [a-z]+)?)(.*)/.exec(line);
       if (!words) continue;
       const [command] = [words[1], words[1].split(' ')[0]].filter((one) => commands.has(one));
       if (!command) wrong.push(`${name}: tomada ${words[1]}`);
