@@ -5,6 +5,7 @@
 namespace tomada::abi {
 namespace {
 
+constexpr std::size_t k_storage_key_bytes_max = 512;
 constexpr std::size_t k_headers_max = 256;
 constexpr std::size_t k_header_bytes_max = 64 * 1024;
 constexpr std::size_t k_method_bytes_max = 32;
@@ -43,6 +44,11 @@ Result<void> check_reply(std::uint32_t status, std::string_view content_type, st
 
 Error too_many_responses() {
   return fail(Errc::invalid_data, "http: more than 1,024 responses of one call are open: release them");
+}
+
+Result<void> check_storage_key(std::string_view key) {
+  if (!key.empty() && key.size() <= k_storage_key_bytes_max) return {};
+  return fail(Errc::invalid_data, "storage: a key has 1 to 512 bytes");
 }
 
 }  // namespace tomada::abi

@@ -13,4 +13,7 @@ Result<void> check_reply(std::uint32_t status, std::string_view content_type, st
 
 Error too_many_responses();
 
+/// Of a stored value: 1 to 512 bytes.
+Result<void> check_storage_key(std::string_view key);
+
 }  // namespace tomada::abi

@@ -1,5 +1,6 @@
 // The services storage and credentials.
 #include "host/abi/call.hpp"
+#include "host/abi/checks.hpp"
 #include "host/abi/thunks.hpp"
 
 namespace tomada::abi {
@@ -9,6 +10,7 @@ tomada_status storage_get(tomada_call handle, tomada_slice key, tomada_slice* va
   return in_call(handle, [&](Call& call) -> tomada_status {
     if (value == nullptr || !is_sound(key)) return call.refuse(Errc::invalid_data, "storage: get() is malformed");
     *value = tomada_slice{};
+    if (const auto checked = check_storage_key(view_of(key)); checked.has_error()) return call.keep(checked.error());
     auto found = call.services().storage_get(view_of(key));
     if (found.has_error()) return call.keep(found.error());
     call.storage_value = std::move(*found);
@@ -20,6 +22,7 @@ tomada_status storage_get(tomada_call handle, tomada_slice key, tomada_slice* va
 tomada_status storage_put(tomada_call handle, tomada_slice key, tomada_slice value) {
   return in_call(handle, [&](Call& call) -> tomada_status {
     if (!is_sound(key) || !is_sound(value)) return call.refuse(Errc::invalid_data, "storage: put() is malformed");
+    if (const auto checked = check_storage_key(view_of(key)); checked.has_error()) return call.keep(checked.error());
     return call.status_of(call.services().storage_put(view_of(key), view_of(value)));
   });
 }
@@ -27,6 +30,7 @@ tomada_status storage_put(tomada_call handle, tomada_slice key, tomada_slice val
 tomada_status storage_remove(tomada_call handle, tomada_slice key) {
   return in_call(handle, [&](Call& call) -> tomada_status {
     if (!is_sound(key)) return call.refuse(Errc::invalid_data, "storage: remove() is malformed");
+    if (const auto checked = check_storage_key(view_of(key)); checked.has_error()) return call.keep(checked.error());
     return call.status_of(call.services().storage_remove(view_of(key)));
   });
 }

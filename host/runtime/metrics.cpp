@@ -96,7 +96,7 @@ struct Metrics::Impl {
   Family<Histogram>& request_size = histogram("integration_request_size_bytes", "Bodies sent by plugins");
   Family<Histogram>& response_size = histogram("integration_response_size_bytes", "Bodies received by plugins");
   Family<Counter>& rate_limit_hits =
-      counter("integration_rate_limit_hits_total", "Times a provider or its limit said: too many");
+      counter("integration_rate_limit_hits_total", "Requests that a provider answered with 429");
   Family<Counter>& errors = counter("integration_errors_total", "Failed requests and calls by kind");
   Family<Histogram>& sync_seconds = histogram("integration_sync_duration_seconds", "Sync runs from start to end");
   Family<Counter>& records_processed =
@@ -224,7 +224,10 @@ void Metrics::response_bytes(std::string_view provider, std::string_view method,
 
 void Metrics::error(std::string_view provider, std::string_view error_type) {
   impl_->errors.Add(provider_and(provider, "error_type", error_type)).Increment();
-  if (error_type == "rate_limited") impl_->rate_limit_hits.Add({{"provider", std::string(provider)}}).Increment();
+}
+
+void Metrics::rate_limit_hit(std::string_view provider) {
+  impl_->rate_limit_hits.Add({{"provider", std::string(provider)}}).Increment();
 }
 
 void Metrics::sync(std::string_view provider, std::chrono::nanoseconds duration) {

@@ -21,8 +21,9 @@ class Metrics {
   void request(std::string_view provider, std::string_view method, std::string_view status,
                std::chrono::nanoseconds duration, std::uint64_t request_bytes);
   void response_bytes(std::string_view provider, std::string_view method, std::uint64_t bytes);
-  /// integration_errors_total{provider,error_type}, and integration_rate_limit_hits_total for rate_limited.
+  /// integration_errors_total{provider,error_type}: requests without an answer, and what calls ended with.
   void error(std::string_view provider, std::string_view error_type);
+  void rate_limit_hit(std::string_view provider);
   void sync(std::string_view provider, std::chrono::nanoseconds duration);
   void sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count);
   void plugin_misbehaved(std::string_view provider);

@@ -35,7 +35,7 @@ class CallExchange final : public abi::HttpExchange {
       return std::move(head).error();
     }
     metrics_.request(provider_, method_, std::to_string(head->status), took, request_bytes_);
-    if (head->status == 429) metrics_.error(provider_, to_string(Errc::rate_limited));
+    if (head->status == 429) metrics_.rate_limit_hit(provider_);
     return abi::HttpHead{head->status, std::move(head->headers)};
   }
 

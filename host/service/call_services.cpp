@@ -96,7 +96,9 @@ class CallServices final : public CallBase {
     if (page.complete_since && page.marks_seen && page.keeps_unseen)
       spdlog::warn("{}: {} records of this full run were refused, so nothing is taken for deleted", whom(),
                    sync_->rejected_count);
-    TOMADA_TRY_ASSIGN(const store::PageOutcome outcome, environment_.store.records().commit(task_, page));
+    const auto committed = environment_.store.records().commit(task_, page);
+    sync_->lease_lost = committed.has_error() && committed.error().code == Errc::conflict;
+    TOMADA_TRY_ASSIGN(const store::PageOutcome outcome, committed);
     if (sync_->on_commit) sync_->on_commit(outcome, rejected_count);
     if (progress_changed_ && (task_.clock().steady() - progress_written_ >= k_progress_interval || page.complete_since)) {
       progress_changed_ = false;

@@ -34,6 +34,7 @@ struct SyncContext {
   bool full{false};
   std::int64_t rejected_count{0};  // records refused in this run so far, earlier attempts included
   std::int64_t expected_total{0};  // shown when the plugin does not know a total; 0: not known
+  bool lease_lost{false};  // a commit said so: somebody else has the run
   /// Told after each commit, for the run's totals.
   std::function<void(const store::PageOutcome&, std::int64_t rejected_count)> on_commit;
 };

@@ -42,7 +42,7 @@ bool is_worth_another_try(Errc code) {
     case Errc::unavailable:
     case Errc::deadline:
     case Errc::cancelled:
-    case Errc::conflict:  // the lease was lost; whoever has it now goes on
+    case Errc::conflict:
       return true;
     default:
       return false;
@@ -115,6 +115,7 @@ struct Engine::Attempt {
   store::Integration integration;
   std::shared_ptr<const plugin::Release> release;  // one version for the whole attempt; shared with the registry
   const abi::Manifest& manifest;
+  bool lease_lost{false};  // whoever has it now goes on
   std::int64_t commits_count{0};
   std::int64_t rejected_count{0};
   std::int64_t processed_count{0};
@@ -132,7 +133,7 @@ struct Engine::Attempt {
   Result<void> one(const abi::Entity& entity) {
     store::Syncs& syncs = engine.store_.syncs();
     if (sync.current_entity != entity.name) {
-      TOMADA_TRY_ASSIGN(sync.generation, syncs.start_entity(task, sync, entity.name, job.fencing_token));
+      TOMADA_TRY_ASSIGN(sync.generation, held(syncs.start_entity(task, sync, entity.name, job.fencing_token)));
       sync.current_entity = entity.name;
       sync.cursor.clear();
     }
@@ -153,14 +154,23 @@ struct Engine::Attempt {
       TOMADA_TRY_ASSIGN(context.expected_total,
                         engine.store_.records().count(task, sync.tenant_id, sync.config_id, entity.name));
     }
-    TOMADA_TRY(engine.calls_.run(
+    const auto called = engine.calls_.run(
         task, integration, [&](runtime::Task& call, abi::Instance& instance) -> Result<void> {
           TOMADA_TRY_ASSIGN(auto services, service::make_call_services(call, engine.environment_, integration,
                                                                        manifest, &context));
           return instance.sync(call, *services, request);
         },
-        "sync/" + job.job_id, release));
-    return syncs.finish_entity(task, sync, entity.name, job.fencing_token);
+        "sync/" + job.job_id, release);
+    lease_lost = context.lease_lost;
+    TOMADA_TRY(called);
+    return held(syncs.finish_entity(task, sync, entity.name, job.fencing_token));
+  }
+
+  /// Of a step in the store: CONFLICT is its word for a lost lease, while a plugin's may be the provider's.
+  template <class Step>
+  Step held(Step step) {
+    lease_lost = step.has_error() && step.error().code == Errc::conflict;
+    return step;
   }
 
   store::JobOutcome succeeded() const {
@@ -179,7 +189,7 @@ struct Engine::Attempt {
     engine.metrics_.error(manifest.id, outcome.error_code);
     if (is_worth_another_try(error.code)) {
       // A plugin may say CANCELLED of its own accord; only the host's word is no attempt and no reason to hurry.
-      const bool stopped = task.interruption() == Errc::cancelled || error.code == Errc::conflict;
+      const bool stopped = task.interruption() == Errc::cancelled || lease_lost;
       // An attempt that got somewhere, or was only stopped, is not held against the job.
       outcome.counts_attempt = commits_count == 0 && !stopped;
       auto due_ms = stopped ? std::optional(task.clock().unix_ms())
@@ -234,7 +244,7 @@ store::JobOutcome Engine::run(runtime::Task& task, const store::Job& job) {
   Attempt attempt{*this, task, job, **std::move(sync), **std::move(integration), *release, *(*release)->manifest};
   const auto started = task.clock().steady();
   task.set_deadline(runtime::Deadline::after(task.clock(), limits_.call_timeout));
-  Result<void> result = store_.syncs().start(task, attempt.sync, job.fencing_token, task.clock().unix_ms());
+  Result<void> result = attempt.held(store_.syncs().start(task, attempt.sync, job.fencing_token, task.clock().unix_ms()));
   if (result.has_value()) result = attempt.entities();
 
   metrics_.sync(attempt.manifest.id, task.clock().steady() - started);

@@ -90,15 +90,18 @@ Result<void> Asked::dispatch(Reader& reader) {
     }
     case Ask::storage_get: {
       const std::string_view key = reader.text();
+      if (abi::check_storage_key(key).has_error()) return torn();
       return say(reader, [&] { return services_.storage_get(key); });
     }
     case Ask::storage_put: {
       const std::string_view key = reader.text();
       const std::string_view value = reader.text();
+      if (abi::check_storage_key(key).has_error()) return torn();
       return say(reader, [&] { return services_.storage_put(key, value); });
     }
     case Ask::storage_remove: {
       const std::string_view key = reader.text();
+      if (abi::check_storage_key(key).has_error()) return torn();
       return say(reader, [&] { return services_.storage_remove(key); });
     }
   }

@@ -57,6 +57,13 @@ test('a provider that hangs up every time ends the run as failed, after its atte
   assert.match(JSON.stringify(body), /unhealthy|degraded/);
 });
 
+test('a conflict that the provider answers with is tried again by the backoff, and not for ever', async (t) => {
+  const s = await story(t, () => ({ status: 409, body: { error: 'somebody else changed it' } }), { env: { TOMADA_JOBS_ATTEMPTS_MAX: '2' } });
+  assert.equal((await syncEnd(s.host, s.key, s.integration)).status, 'failed');
+  assert.equal((await lastSync(s.host, s.key, s.integration)).error.code, 'conflict');
+  assert.equal(s.provider.requests.length, 2);
+});
+
 test('a provider that never answers is left at the deadline', async (t) => {
   const s = await story(t, () => 'silence',
     { env: { TOMADA_JOBS_ATTEMPTS_MAX: '1', TOMADA_SYNC_CALL_TIMEOUT_SECONDS: '2' } });

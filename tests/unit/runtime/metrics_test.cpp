@@ -15,6 +15,7 @@ TEST(Metrics, KeepsTheNamesThatTheUsersKnow) {
   metrics.request("hubspot", "GET", "200", 20ms, 0);
   metrics.response_bytes("hubspot", "GET", 512);
   metrics.error("hubspot", "rate_limited");
+  metrics.rate_limit_hit("hubspot");
   metrics.sync("hubspot", 3s);
   metrics.sync_records("hubspot", 10, 1);
   const std::string text = metrics.text();
