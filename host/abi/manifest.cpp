@@ -23,10 +23,6 @@ bool is_one_of(std::string_view text, std::string_view allowed) {
 
 constexpr std::string_view k_lower_and_digits = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-bool is_id(std::string_view id) {
-  return id.size() <= 64 && is_one_of(id, "abcdefghijklmnopqrstuvwxyz0123456789-");
-}
-
 /// 1.2.3, with -pre and +build
 bool is_semantic_version(std::string_view version) {
   if (version.size() > 128) return false;
@@ -89,7 +85,7 @@ void read_abi(Reader& reader, const json& document, Manifest& manifest) {
 
 void read_identity(Reader& reader, const json& document, Manifest& manifest) {
   manifest.id = reader.text(document, "", "id", true);
-  if (!reader.failed() && !is_id(manifest.id)) reader.refuse("id", "must be 1 to 64 of a-z, 0-9 and -");
+  if (!reader.failed() && !is_plugin_id(manifest.id)) reader.refuse("id", "must be 1 to 64 of a-z, 0-9 and -");
   manifest.name = reader.text(document, "", "name", true);
   manifest.version = reader.text(document, "", "version", true);
   if (!reader.failed() && !is_semantic_version(manifest.version))
@@ -327,6 +323,8 @@ std::vector<std::string> entity_names(const Manifest& manifest) {
   for (const Entity& entity : manifest.entities) names.push_back(entity.name);
   return names;
 }
+
+bool is_plugin_id(std::string_view id) { return id.size() <= 64 && is_one_of(id, std::string(k_lower_and_digits) + "-"); }
 
 Result<Manifest> parse_manifest(std::string_view text) {
   if (text.size() > k_manifest_bytes_max) return fail(Errc::invalid_data, "the manifest is larger than 1 MiB");

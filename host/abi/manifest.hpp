@@ -72,6 +72,9 @@ std::vector<std::string> entity_names(const Manifest& manifest);
 /// host does not serve; nothing else of it was judged.
 Result<Manifest> parse_manifest(std::string_view json);
 
+/// 1 to 64 of a-z, 0-9 and -.
+bool is_plugin_id(std::string_view id);
+
 /// Replaces each {field} by `values[field]` (a string, number or boolean). INVALID_CONFIG: a field that is not there.
 Result<std::string> fill_template(std::string_view text, const nlohmann::json& values);
 

@@ -31,6 +31,7 @@ struct Words {
   WebhookVerify verify;
   AppCreate app;
   StoreCopy copy;
+  PluginNew made;
   PluginCheck check;
   std::string integration, id, credentials_file;
   bool as_json{false};
@@ -158,6 +159,12 @@ int run(int argc, char** argv, const Hooks& hooks) {
   inspect->add_option("file", words.file, "The file")->required();
   inspect->add_flag("--json", words.as_json, "As JSON");
   inspect->callback([&] { chosen = [&] { return inspect_plugin(output, words.file, words.as_json); }; });
+
+  CLI::App* made = plugin->add_subcommand("new", "Make a plugin project that builds outside of Tomada's tree");
+  made->add_option("id", words.made.id, "The plugin's id, 1 to 64 of a-z, 0-9 and -")->required();
+  made->add_option("--lang", words.made.language, "c, cpp, rust or go")->required();
+  made->add_option("--dir", words.made.folder, "Where to make it; ./ID by default");
+  made->callback([&] { chosen = [&] { return new_plugin(output, words.made); }; });
 
   CLI::App* check = plugin->add_subcommand("check", "Try all that can be tried of a plugin file without its provider");
   check->add_option("file", words.check.file, "The file")->required();

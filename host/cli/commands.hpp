@@ -34,6 +34,13 @@ int release_plugin(Control& control, Output output, const std::string& id);
 /// Runs no code of the file and needs no host.
 int inspect_plugin(Output output, const std::filesystem::path& file, bool as_json);
 
+struct PluginNew {
+  std::string id, language;
+  std::filesystem::path folder;  // empty: ./ID
+};
+/// Makes a plugin project from the templates beside this program. Needs no host.
+int new_plugin(Output output, const PluginNew& options);
+
 struct PluginCheck {
   std::filesystem::path file;
   std::uint64_t seed{1};
