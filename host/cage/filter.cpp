@@ -110,6 +110,12 @@ void allow_threads(Filter& filter) {
   filter.allow(SCMP_SYS(clone), {masked(0, 0xffff'ffff & ~k_free, k_thread)});
 }
 
+/// Go's run time makes a pipe beside its epoll descriptor, to wake its own threads, and ends the process when it cannot.
+/// Flags of a plain pipe only: O_EXCL would make it one of the kernel's notifications (watch_queue), O_DIRECT one of packets.
+void allow_pipe(Filter& filter) {
+  filter.allow(SCMP_SYS(pipe2), {masked(1, 0xffff'ffff & ~std::uint64_t{O_CLOEXEC | O_NONBLOCK}, 0)});
+}
+
 }  // namespace
 
 Result<void> install_filter(Phase phase, Threads threads) {
@@ -136,6 +142,7 @@ Result<void> install_filter(Phase phase, Threads threads) {
   for (const std::uint64_t command : {FIONBIO, FIONREAD}) filter.allow(SCMP_SYS(ioctl), {is(1, command)});
   filter.allow(SCMP_SYS(prctl), {is(0, PR_SET_NAME)});
   allow_memory(filter, phase);
+  if (phase == Phase::load && threads == Threads::yes) allow_pipe(filter);
   // As the dynamic linker opens files; what may be opened is Landlock's answer.
   if (phase == Phase::load)
     filter.allow(SCMP_SYS(openat), {masked(2, 0xffff'ffff & ~std::uint64_t{O_CLOEXEC}, O_RDONLY)});

@@ -170,6 +170,7 @@ std::string attempt_all(const Targets& targets, bool threads_allowed) {
   log.attempt("grow_stack", grow_stack);
   log.attempt("memfd", [] { return ::memfd_create("x", 0); });
   log.attempt("pipe", [] { int two[2]; return ::pipe(two); });
+  log.attempt("pipe2", [] { int two[2]; return ::syscall(SYS_pipe2, two, O_CLOEXEC | O_NONBLOCK); });
   log.attempt("write_plugin", [] { return ::pwrite(4, "x", 1, 0); });
   log.attempt("bpf", [] { return ::syscall(SYS_bpf, 0, nullptr, 0); });
   log.attempt("io_uring", [] { io_uring_params none{}; return ::syscall(SYS_io_uring_setup, 8, &none); });

@@ -1,6 +1,7 @@
 // A worker for the tests of host/cage/: seals itself and does what its first argument says.
 //   try HOST SIBLING FILE ABSTRACT PORT   loads descriptor 4, tries everything, reports on descriptor 3
 //   threads MAX WANTED                    with threads; tries everything else
+//   pipes                                 with threads; which pipes can be made before and after the second seal
 //   loop, wait, spin, segv, abort, exit3, overflow, throw, memory, shout, environment, host
 #include "host/cage/process.hpp"
 #include "host/cage/seal.hpp"
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tomada::cage_test {
@@ -87,6 +89,22 @@ int threads(char** arguments) {
   const int wanted = std::atoi(arguments[3]);
   for (int round = 0; round < 3; ++round) say("started " + std::to_string(start_threads(wanted)) + "\n");
   say(attempt_all({.host_pid = host_pid}, true));
+  return 0;
+}
+
+int pipes() {
+  const cage::SealOptions options{.socket = k_socket, .threads = true};
+  const auto try_all = [](const char* when) {
+    for (const auto& [name, flags] : {std::pair{"plain", O_CLOEXEC | O_NONBLOCK}, std::pair{"packets", O_DIRECT}, std::pair{"notifications", O_EXCL}}) {
+      int two[2];
+      const bool made = ::pipe2(two, flags) == 0;
+      say(std::string(when) + " " + name + (made ? " works\n" : errno == EPERM ? " refused\n" : " fails\n"));
+    }
+  };
+  seal(options);
+  try_all("load");
+  finish_seal(options);
+  try_all("run");
   return 0;
 }
 
@@ -177,6 +195,7 @@ int main(int count, char** arguments) {
   const std::string_view what = count > 1 ? arguments[1] : "";
   if (what == "try" && count == 7) return try_everything(arguments);
   if (what == "threads" && count == 4) return threads(arguments);
+  if (what == "pipes") return pipes();
   if (what == "loop") return loop();
   if (what == "host") return host(arguments[0]);
   if (what == "environment") {

@@ -197,6 +197,14 @@ TEST_P(SealAs, LetsThreadsStartUpToTheirLimitAndNothingElse) {
   EXPECT_GT(count, 60);
 }
 
+TEST_P(SealAs, LetsAPluginWithThreadsMakeAPlainPipeWhileItIsLoaded) {
+  if (cage::k_sanitizer) GTEST_SKIP() << k_looser;
+  Worker worker = start_as({"pipes"});
+  (void)worker.line();
+  EXPECT_EQ(worker.rest(), "load plain works\nload packets refused\nload notifications refused\n"
+                           "run plain refused\nrun packets refused\nrun notifications refused\n");
+}
+
 TEST_P(SealAs, LeavesAnEventLoopThatWasMadeBefore) {
   Worker worker = start_as({"loop"});
   EXPECT_EQ(worker.line().substr(0, 8), "sealed: ");
