@@ -1,5 +1,5 @@
-// tomada plugin new ID --lang LANGUAGE: a copy of a template with the id filled in. The templates are plugins that compile as
-// they stand; what comes next, their READMEs say, so nothing here knows a language.
+// tomada plugin new ID --lang LANGUAGE: a copy of a template with the id filled in. The templates are plugins that
+// compile as they stand; what comes next, their READMEs say, so nothing here knows a language.
 #include "host/cli/commands.hpp"
 
 #include "host/abi/manifest.hpp"
@@ -38,7 +38,8 @@ Result<std::vector<std::string>> languages(const fs::path& templates) {
   for (fs::directory_iterator at(templates, error), end; !error && at != end; at.increment(error))
     if (at->is_directory()) names.push_back(at->path().filename().string());
   if (error || names.empty())
-    return fail(Errc::not_found, "no templates in " + templates.string() + ": install the package tomada-plugin-dev, or the SDK beside this program");
+    return fail(Errc::not_found, "no templates in " + templates.string() +
+                                     ": install the package tomada-plugin-dev, or the SDK beside this program");
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -49,7 +50,8 @@ Result<std::vector<fs::path>> files_of(const fs::path& folder) {
   for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
     if (at->is_regular_file()) files.push_back(at->path().lexically_relative(folder));
   if (error) return fail(Errc::unavailable, folder.string() + ": " + error.message());
-  if (files.size() > k_files_max) return fail(Errc::invalid_data, folder.string() + ": more than 100 files, so not the installed template");
+  if (files.size() > k_files_max)
+    return fail(Errc::invalid_data, folder.string() + ": more than 100 files, so not the installed template");
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -58,13 +60,15 @@ std::string with_id(std::string text, const std::string& id) {
   std::string without_dash = id;
   std::replace(without_dash.begin(), without_dash.end(), '-', '_');
   for (const auto& [placeholder, own] : {std::pair{k_id, id}, std::pair{k_id_without_dash, without_dash}})
-    for (std::size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += own.size()) text.replace(at, placeholder.size(), own);
+    for (std::size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += own.size())
+      text.replace(at, placeholder.size(), own);
   return text;
 }
 
 Result<void> copy_file(const fs::path& from, const fs::path& to, const std::string& id) {
   std::error_code error;
-  if (fs::file_size(from, error) > k_file_bytes_max || error) return fail(Errc::invalid_data, from.string() + ": cannot be read, or is larger than 1 MiB");
+  if (fs::file_size(from, error) > k_file_bytes_max || error)
+    return fail(Errc::invalid_data, from.string() + ": cannot be read, or is larger than 1 MiB");
   std::ifstream in(from, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   fs::create_directories(to.parent_path(), error);
@@ -80,8 +84,10 @@ std::vector<std::string> first_commands(const fs::path& readme) {
   std::vector<std::string> commands;
   std::ifstream in(readme);
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("    ")) commands.push_back(line.substr(4));
-    else if (!commands.empty()) break;
+    if (line.starts_with("    "))
+      commands.push_back(line.substr(4));
+    else if (!commands.empty())
+      break;
   }
   return commands;
 }
@@ -96,8 +102,11 @@ std::string quoted(const fs::path& path) {
 }  // namespace
 
 int new_plugin(Output output, const PluginNew& options) {
-  const auto refuse = [&](const std::string& why) { return (void)failed(output, fail(Errc::invalid_data, why)), k_usage_error; };
-  if (!abi::is_plugin_id(options.id)) return refuse("the id must be 1 to 64 of a-z, 0-9 and -, not \"" + printable(options.id) + "\"");
+  const auto refuse = [&](const std::string& why) {
+    return (void)failed(output, fail(Errc::invalid_data, why)), k_usage_error;
+  };
+  if (!abi::is_plugin_id(options.id))
+    return refuse("the id must be 1 to 64 of a-z, 0-9 and -, not \"" + printable(options.id) + "\"");
   const fs::path root = prefix(), templates = root / "share/tomada/templates";
   const auto known = languages(templates);
   if (known.has_error()) return failed(output, known.error());
@@ -109,13 +118,16 @@ int new_plugin(Output output, const PluginNew& options) {
   const fs::path folder = options.folder.empty() ? fs::path(options.id) : options.folder;
   std::error_code error;
   if (fs::exists(folder, error) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error)))
-    return failed(output, fail(Errc::conflict, folder.string() + " is there already and is not an empty directory: name another one with --dir"));
+    return failed(
+        output, fail(Errc::conflict,
+                     folder.string() + " is there already and is not an empty directory: name another one with --dir"));
 
   const auto files = files_of(templates / options.language);
   if (files.has_error()) return failed(output, files.error());
   output.out << "Made the plugin " << options.id << " in " << folder.string() << ":\n";
   for (const fs::path& file : *files) {
-    if (const auto copied = copy_file(templates / options.language / file, folder / file, options.id); copied.has_error())
+    if (const auto copied = copy_file(templates / options.language / file, folder / file, options.id);
+        copied.has_error())
       return failed(output, copied.error());
     output.out << "    " << file.string() << "\n";
   }

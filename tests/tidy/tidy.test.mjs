@@ -170,6 +170,27 @@ test('each setting is explained in config/tomada.toml', () => {
   none([...explained].filter((key) => !keys.includes(key)), 'explanations without a setting');
 });
 
+test('the templates of plugins agree with each other and with the header', () => {
+  const template = (name) => read(`plugin-api/templates/${name}`);
+  const manifest = (language) => ({ ...JSON.parse(template(`${language}/manifest.json`)), language: '', call_model: '' });
+  for (const language of ['c', 'rust', 'go']) {
+    assert.equal(template(`${language}/recordings/item.full.json`), template('cpp/recordings/item.full.json'), language);
+    assert.deepEqual(manifest(language), manifest('cpp'), language);
+  }
+  assert.equal(template('go/plugin.map'), read('plugin-api/cmake/plugin.map'));
+
+  // layout! in Rust, whose own test compares these numbers with its structs.
+  const numbers = new Set();
+  for (const [, type, size, fields] of template('rust/src/tomada.rs').matchAll(/^ {8}(\w+) (\d+) \{ (.*) \}$/gm)) {
+    const name = `tomada_${type.replace(/(?<=.)[A-Z]/g, '_$&').toLowerCase()}`;
+    numbers.add(`sizeof(${name}) == ${size}`);
+    for (const field of fields.split(', ')) numbers.add(`offsetof(${name}, ${field.replace(' ', ') == ')}`);
+  }
+  const wanted = [...read('tests/abi/layout_test.cpp').matchAll(/static_assert\(((?:size|offset)of\(tomada_\w+.*)\);/g)].map(([, number]) => number);
+  assert.ok(wanted.length > 100);
+  assert.deepEqual([...numbers].sort(), wanted.sort());
+});
+
 test('the lock pins versions and names no download addresses', () => {
   const lock = JSON.parse(read('tests/package-lock.json'));
   const wanted = JSON.parse(read('tests/package.json')).dependencies;

@@ -26,7 +26,8 @@ class Plugin {
   static constexpr std::array<std::string_view, 2> k_services{TOMADA_HTTP_ID, TOMADA_RECORDS_ID};
 
   // [instance]
-  // One object for each integration: all state lives in it. The host has checked the configuration against the manifest.
+  // One object for each integration: all state lives in it. The host has checked the configuration against the
+  // manifest.
   explicit Plugin(const sdk::Setup& setup) {
     const rapidjson::Document config = parse(setup.config_json);
     items_url_ = text(config, "base_url") + "/items";
@@ -68,7 +69,9 @@ class Plugin {
   }
 
   static sdk::Record record_of(const Json& item) {
-    return sdk::Record(text(item, "id")).field("name", text(item, "name")).field("updated_at", text(item, "updated_at"));
+    return sdk::Record(text(item, "id"))
+        .field("name", text(item, "name"))
+        .field("updated_at", text(item, "updated_at"));
   }
 
   // [foreign]

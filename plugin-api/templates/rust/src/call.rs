@@ -195,7 +195,8 @@ struct Instance<P> {
 // [guard]
 /// No panic leaves the plugin, whatever `body` does.
 fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|cause| Err(Failure::new(tomada::E_INTERNAL, &format!("panic: {}", words_of(&*cause)))))
+    let caught = catch_unwind(AssertUnwindSafe(body));
+    caught.unwrap_or_else(|cause| Err(Failure::new(tomada::E_INTERNAL, &format!("panic: {}", words_of(&*cause)))))
 }
 // [guard]
 
@@ -204,7 +205,11 @@ fn words_of(cause: &(dyn Any + Send)) -> &str {
     text.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("no text")
 }
 
-unsafe fn run<P: Plugin>(instance: *mut c_void, handle: tomada::Call, body: impl FnOnce(&P, &Call) -> Result<()>) -> Status {
+unsafe fn run<P: Plugin>(
+    instance: *mut c_void,
+    handle: tomada::Call,
+    body: impl FnOnce(&P, &Call) -> Result<()>,
+) -> Status {
     let instance = &*(instance as *const Instance<P>);
     let call = Call { services: &instance.services, handle, stays_on_its_thread: PhantomData };
     let failure = match guarded(|| body(&instance.plugin, &call)) {
@@ -242,7 +247,11 @@ unsafe extern "C" fn create<P: Plugin>(
     why_len: *mut u64,
 ) -> Status {
     let made = guarded(|| {
-        let services = Services { call: service(host, tomada::CALL_ID)?, http: service(host, tomada::HTTP_ID)?, records: service(host, tomada::RECORDS_ID)? };
+        let services = Services {
+            call: service(host, tomada::CALL_ID)?,
+            http: service(host, tomada::HTTP_ID)?,
+            records: service(host, tomada::RECORDS_ID)?,
+        };
         Ok(Box::new(Instance { services, plugin: P::new(bytes((*args).config_json))? }))
     });
     match made {
@@ -277,7 +286,8 @@ unsafe extern "C" fn sync<P: Plugin>(instance: *mut c_void, call: tomada::Call, 
             return Err(Failure::new(tomada::E_UNSUPPORTED, "an unknown sync mode"));
         }
         let full = request.mode == tomada::SYNC_FULL;
-        plugin.sync(call, &SyncRequest { full, entity: text(request.entity), since: text(request.since), resume: text(request.resume) })
+        let (entity, since, resume) = (text(request.entity), text(request.since), text(request.resume));
+        plugin.sync(call, &SyncRequest { full, entity, since, resume })
     })
 }
 
@@ -313,7 +323,10 @@ pub struct Note<const N: usize> {
 macro_rules! tomada_plugin {
     ($plugin:ty, $manifest:literal) => {
         #[no_mangle]
-        pub unsafe extern "C" fn tomada_plugin_entry_v1(_host: *const $crate::tomada::Host, plugin: *mut $crate::tomada::Plugin) -> $crate::tomada::Status {
+        pub unsafe extern "C" fn tomada_plugin_entry_v1(
+            _host: *const $crate::tomada::Host,
+            plugin: *mut $crate::tomada::Plugin,
+        ) -> $crate::tomada::Status {
             $crate::call::fill::<$plugin>(plugin)
         }
 
@@ -321,7 +334,12 @@ macro_rules! tomada_plugin {
 
         #[used]
         #[link_section = ".note.tomada"]
-        static NOTE: $crate::call::Note<MANIFEST_LEN> =
-            $crate::call::Note { name_len: 7, text_len: MANIFEST_LEN as u32, kind: 1, name: *b"Tomada\0\0", text: *include_bytes!($manifest) };
+        static NOTE: $crate::call::Note<MANIFEST_LEN> = $crate::call::Note {
+            name_len: 7,
+            text_len: MANIFEST_LEN as u32,
+            kind: 1,
+            name: *b"Tomada\0\0",
+            text: *include_bytes!($manifest),
+        };
     };
 }

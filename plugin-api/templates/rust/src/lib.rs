@@ -84,7 +84,9 @@ impl MyPlugin {
         let wrong = |what: &str| Failure::new(tomada::E_INVALID_DATA, &format!("the API's answer {}", what));
         let page = Json::parse(response.body()?).ok_or_else(|| wrong("is no JSON"))?;
         let list = page.list("items").ok_or_else(|| wrong("is not an object with a list of items"))?;
-        let text = |item: &Json, field: &str| item.text(field).map(str::to_owned).ok_or_else(|| wrong(&format!("has an item without {}", field)));
+        let text = |item: &Json, field: &str| -> Result<String> {
+            item.text(field).map(str::to_owned).ok_or_else(|| wrong(&format!("has an item without {}", field)))
+        };
         let mut items = Vec::new();
         for item in list {
             items.push(Item { id: text(item, "id")?, name: text(item, "name")?, updated_at: text(item, "updated_at")? });
