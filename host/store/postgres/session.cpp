@@ -99,21 +99,25 @@ Session::End Session::attempt(const Terms& terms, const std::function<bool(Conne
   return trouble == Trouble::contention ? End::again : End::failed;
 }
 
-/// The connection went while COMMIT was under way. The server's answer, once it is back, is final: it ends what a lost
-/// connection had open.
+/// The connection went while COMMIT was under way. A transaction that the server calls aborted, or never heard of, may run again.
+/// "committed" proves nothing: a server that crashed before it wrote down that a number was in use gives it to somebody else.
 Session::End Session::settle(std::string_view transaction_id) {
+  const std::string number = "'" + std::string(transaction_id) + "'::xid8";
+  const std::string question =
+      "SELECT CASE WHEN " + number + " >= pg_current_xact_id() THEN 'aborted' ELSE pg_xact_status(" + number + ") END";
   for (int attempts_count = 0; attempts_count < k_attempts_max; ++attempts_count) {
     if (auto error = reconnect()) {
       error_ = std::move(error);
       return End::failed;
     }
-    const Rows rows = connection_->execute("SELECT pg_xact_status('" + std::string(transaction_id) + "'::xid8)");
+    const Rows rows = connection_->execute(question);
     if (!connection_->take_error() && !rows.empty()) {
-      if (rows.front().view(0) == "committed") return End::done;
       if (rows.front().view(0) == "aborted") return End::again;
+      if (rows.front().view(0) == "committed") break;
     }
     if (!stop_.wait_for(k_retry_max)) break;  // still in progress
   }
+  error_ = fail(Errc::unavailable, "the database went while it committed; it may have taken effect");
   return End::failed;
 }
 

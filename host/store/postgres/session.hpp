@@ -38,9 +38,9 @@ class Stop {
 
 /* Used by one thread.
  * A transaction is tried again, from its start, after a deadlock and after the connection was lost before its commit. When
- * the connection is lost in the commit itself, the server is asked for what became of it (pg_xact_status). Only when that
- * cannot be learned within `reconnect_max` is the answer UNAVAILABLE for something that may have happened; whoever repeats
- * it then finds it done (keys, fencing tokens, versions). */
+ * the connection is lost in the commit itself, the server is asked for what became of it (pg_xact_status): aborted is tried
+ * again; all else is UNAVAILABLE for something that may have happened. Whoever repeats it then finds it done (keys, fencing
+ * tokens, versions). */
 class Session {
  public:
   struct Options {

@@ -1,0 +1,79 @@
+// What a session takes for done when the server crashes in the middle of a commit.
+#include "host/store/postgres/address.hpp"
+#include "host/store/postgres/session.hpp"
+#include "tests/support/store_fixture.hpp"
+
+#include <cstdlib>
+#include <fstream>
+
+namespace tomada::store::postgres {
+namespace {
+
+using store::testing::value_of;
+
+/// A server of its own, which may crash. A crash must not write what it has in hand: settings make it wait for long.
+struct CrashingServer {
+  store::testing::TempFolder folder;
+  std::string url;
+
+  CrashingServer() {
+    run("start", "wal_writer_delay=10s");
+    std::ifstream(folder.path() / "url") >> url;
+    ask(url + "/postgres", "CREATE DATABASE sessions");
+    url += "/sessions";
+    ask(url, "CREATE TABLE public.numbers (number xid8)");
+  }
+  ~CrashingServer() { run("stop"); }
+  void crash() const { run("restart"); }
+  static std::string ask(const std::string& url, const std::string& statement) {
+    const auto connection = value_of(Connection::open(value_of(parse_address(url)), {}));
+    const auto rows = connection->execute(statement);
+    value_of(connection->take_result());
+    return rows.empty() ? std::string() : rows.front().text(0);
+  }
+
+ private:
+  void run(const std::string& word, const std::string& more = {}) const {
+    const std::string command = std::string(TOMADA_POSTGRES_SCRIPT) + " " + word + " " + folder.path().string() + " " + more + " >/dev/null";
+    if (std::system(command.c_str()) != 0) ADD_FAILURE() << command;
+  }
+};
+
+TEST(PostgresSession, ACommitWhoseNumberTheServerGaveAwayAgainIsNoSuccess) {
+  const CrashingServer server;
+  const auto address = value_of(parse_address(server.url));
+  Stop stop;
+  Session session(address, {}, stop);
+  int runs_count = 0;
+  const auto error = session.transact({}, [&](Connection& connection) {
+    connection.execute("INSERT INTO numbers SELECT pg_current_xact_id()");
+    if (++runs_count > 1) return true;
+    const std::string number = connection.execute("SELECT pg_current_xact_id()").front().text(0);
+    server.crash();  // nothing of this transaction was written
+    std::string others;
+    for (int i = 0; i < 100 && others != number; ++i) others = server.ask(server.url, "SELECT pg_current_xact_id()");
+    EXPECT_EQ(others, number) << "else this test shows nothing";
+    return true;
+  });
+  ASSERT_TRUE(error) << "it may not be called done, since nobody knows";
+  EXPECT_EQ(error->code, Errc::unavailable);
+  EXPECT_EQ(runs_count, 1);
+  EXPECT_EQ(server.ask(server.url, "SELECT count(*) FROM numbers"), "0");
+}
+
+TEST(PostgresSession, ACommitThatTheServerNeverHeardOfRunsAgain) {
+  const CrashingServer server;
+  const auto address = value_of(parse_address(server.url));
+  Stop stop;
+  Session session(address, {}, stop);
+  int runs_count = 0;
+  const auto error = session.transact({}, [&](Connection&) {
+    if (++runs_count == 1) server.crash();
+    return true;
+  });
+  EXPECT_FALSE(error) << error->message;
+  EXPECT_EQ(runs_count, 2);
+}
+
+}  // namespace
+}  // namespace tomada::store::postgres
