@@ -68,6 +68,12 @@ plugin::RegistryOptions where_plugins_run(const settings::Settings& settings) {
   return {.in_process = settings.plugins.isolation == "in_process", .in_process_plugins = settings.plugins.in_process};
 }
 
+plugin::TrustOptions whose_plugins(const settings::Settings& settings) {
+  return {.signature_required = settings.plugins.signatures == "required",
+          .keys_dir = settings.plugins.trusted_keys_dir,
+          .sha256 = settings.plugins.sha256};
+}
+
 std::string public_url_of(const settings::Settings& settings) {
   std::string url = settings.webhooks.public_url.empty() ? "http://" + settings.listen : settings.webhooks.public_url;
   while (url.ends_with('/')) url.pop_back();
@@ -89,7 +95,8 @@ class Host final {
                                       .wal_bytes_max = static_cast<std::size_t>(settings.store.wal_bytes_max),
                                   }));
     TOMADA_TRY_ASSIGN(auto vault, credentials::Vault::open(data_dir / "master.key", true, store->tenants()));
-    TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins", where_plugins_run(settings)));
+    TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins",
+                                                            where_plugins_run(settings), whose_plugins(settings)));
     return std::unique_ptr<Host>(new Host(settings, std::move(store), std::move(vault), std::move(registry)));
   }
 

@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds k_poll{200};
 /// Everything the command line can say.
 struct Words {
   std::string config, data_dir, listen, plugin_dir, store;
-  std::string tenant, role, name, plugin, file;
+  std::string tenant, role, name, plugin, file, key_file;
   SyncRun sync;
   WebhookList webhooks;
   WebhookReplay replay;
@@ -90,6 +90,14 @@ int check_here(const Words& words, Output output) {
   const auto settings = load_settings(words, true);
   if (settings.has_error()) return failed(output, settings.error()), k_usage_error;
   return record_plugin(output, *settings, words.check);
+}
+
+/// Runs a command that needs the settings and no host.
+template <class F>
+int with_settings(const Words& words, Output output, F command) {
+  const auto settings = load_settings(words, true);
+  if (settings.has_error()) return failed(output, settings.error());
+  return command(*settings);
 }
 
 /// `file`: "-" is stdin, empty is none.
@@ -165,6 +173,33 @@ int run(int argc, char** argv, const Hooks& hooks) {
   made->add_option("--lang", words.made.language, "c, cpp, rust or go")->required();
   made->add_option("--dir", words.made.folder, "Where to make it; ./ID by default");
   made->callback([&] { chosen = [&] { return new_plugin(output, words.made); }; });
+
+  CLI::App* sign = plugin->add_subcommand("sign", "Sign a plugin file: writes FILE.sig");
+  sign->add_option("file", words.file, "The file")->required();
+  sign->add_option("--key", words.key_file, "Private ed25519 key: openssl genpkey -algorithm ed25519 -out KEY")->required();
+  sign->callback([&] { chosen = [&] { return sign_plugin(output, words.file, words.key_file); }; });
+
+  const auto add_for_keys = [&](const char* name, const char* help, auto command) {
+    CLI::App* leaf = plugin->add_subcommand(name, help);
+    add_common(*leaf, words);
+    leaf->callback([&, command] {
+      chosen = [&, command] {
+        return with_settings(words, output, [&](const settings::Settings& settings) { return command(settings.plugins.trusted_keys_dir); });
+      };
+    });
+    return leaf;
+  };
+  CLI::App* trust = add_for_keys("trust", "Take plugin files that this key signed", [&](const std::string& keys_dir) {
+    return trust_key(output, keys_dir, words.key_file, words.name);
+  });
+  trust->add_option("key", words.key_file, "The publisher's public key: openssl pkey -in KEY -pubout")->required();
+  trust->add_option("--name", words.name, "What you call the publisher")->required();
+  add_for_keys("untrust", "Take no plugin file any more that this key signed",
+               [&](const std::string& keys_dir) { return untrust_key(output, keys_dir, words.name); })
+      ->add_option("name", words.name, "As tomada plugin trusted lists it")->required();
+  add_for_keys("trusted", "Whose keys are trusted",
+               [&](const std::string& keys_dir) { return list_trusted_keys(output, keys_dir, words.as_json); })
+      ->add_flag("--json", words.as_json, "As JSON");
 
   CLI::App* check = plugin->add_subcommand("check", "Try all that can be tried of a plugin file without its provider");
   check->add_option("file", words.check.file, "The file")->required();

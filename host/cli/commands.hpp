@@ -53,6 +53,13 @@ int check_plugin(Output output, const PluginCheck& options, bool as_json);
 /// One real sync of each entity; for whom `settings` say what may be reached.
 int record_plugin(Output output, const settings::Settings& settings, const PluginCheck& options);
 
+/// Signs FILE with a private ed25519 key in PEM, writes FILE.sig. Needs no host.
+int sign_plugin(Output output, const std::filesystem::path& file, const std::filesystem::path& key);
+/// A public key in PEM becomes trusted under that name. Needs no host; a running one sees it within two seconds.
+int trust_key(Output output, const std::filesystem::path& keys_dir, const std::filesystem::path& key, const std::string& name);
+int untrust_key(Output output, const std::filesystem::path& keys_dir, const std::string& name);
+int list_trusted_keys(Output output, const std::filesystem::path& keys_dir, bool as_json);
+
 struct SyncRun {
   std::string tenant;
   std::string integration;

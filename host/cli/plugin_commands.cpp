@@ -2,6 +2,7 @@
 #include "host/cli/commands.hpp"
 
 #include "host/base/encoding.hpp"
+#include "host/cli/fields.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,11 +14,18 @@ namespace {
 
 using nlohmann::json;
 
+std::string signed_by(const json& signature) {
+  if (signature.empty()) return "not signed";
+  const std::string name = text(signature, "trusted_as");
+  return "signed by " + (name.empty() ? "a key that is not trusted" : name) + " (" + text(signature, "key") + ")";
+}
+
 void print_file(std::ostream& out, const json& plugin) {
   const std::string file = std::filesystem::path(plugin.value("file", "")).filename();
   if (plugin.value("available", false)) {
     out << "available  " << plugin.value("id", "") << " " << plugin.value("version", "") << "  " << file
-        << "  sha256:" << plugin.value("sha256", "") << "\n";
+        << "  sha256:" << plugin.value("sha256", "") << "\n           from " << printable(text(plugin, "publisher"))
+        << ", " << signed_by(object_at(plugin, "signature")) << "\n";
     return;
   }
   out << "refused    " << file;

@@ -3,6 +3,7 @@
 #include "host/abi/inspect.hpp"
 #include "host/cage/descriptor.hpp"
 #include "host/cage/file_bytes.hpp"
+#include "host/plugin/signature.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,6 +21,25 @@ namespace fs = std::filesystem;
 
 Error system_failure(const fs::path& file) {
   return fail(Errc::unavailable, file.string() + ": " + std::strerror(errno));
+}
+
+/// Complete or not there: `write` makes a file beside it, which then takes its place.
+template <class F>
+Result<void> replace(const fs::path& to, F write) {
+  fs::path partial = to;
+  partial += ".part-" + std::to_string(::getpid());
+  std::error_code ignored;
+  fs::remove(partial, ignored);
+  Result<void> written = write(partial);
+  if (written.has_value() && ::rename(partial.c_str(), to.c_str()) != 0) written = system_failure(to);
+  if (written.has_error()) fs::remove(partial, ignored);
+  return written;
+}
+
+Result<void> write_synced(const fs::path& to, std::string_view text) {
+  const cage::Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
+  if (!out || !cage::write_whole(out.number(), text) || ::fsync(out.number()) != 0) return system_failure(to);
+  return {};
 }
 
 Result<void> copy_checked(const fs::path& from, const fs::path& to, const std::string& sha256) {
@@ -54,13 +74,11 @@ Result<void> Copies::keep(const fs::path& file, const std::string& sha256) {
     const auto there = cage::read_file(to, abi::k_plugin_bytes_max, [](std::string_view) { return Result<void>(); });
     if (there.has_value() && there->sha256 == sha256) return {};
   }
-  fs::path partial = to;
-  partial += ".part-" + std::to_string(::getpid());
-  fs::remove(partial, ignored);
-  auto copied = copy_checked(file, partial, sha256);
-  if (copied.has_value() && ::rename(partial.c_str(), to.c_str()) != 0) copied = system_failure(to);
-  if (copied.has_error()) fs::remove(partial, ignored);
-  return copied;
+  return replace(to, [&](const fs::path& partial) { return copy_checked(file, partial, sha256); });
+}
+
+Result<void> Copies::keep_signature(const std::string& sha256, std::string_view text) {
+  return replace(signature_file_of(path_of(sha256)), [&](const fs::path& partial) { return write_synced(partial, text); });
 }
 
 void Copies::remove_all_but(const std::set<std::string>& sha256) {
@@ -68,7 +86,8 @@ void Copies::remove_all_but(const std::set<std::string>& sha256) {
   std::error_code error;
   for (fs::directory_iterator at(dir_, error), end; !error && at != end; at.increment(error)) {
     const fs::path& file = at->path();
-    if (file.extension() != ".so" || !sha256.contains(file.stem().string())) unused.push_back(file);
+    const fs::path copy = file.extension() == ".sig" ? file.stem() : file.filename();
+    if (copy.extension() != ".so" || !sha256.contains(copy.stem().string())) unused.push_back(file);
   }
   for (const fs::path& file : unused) fs::remove(file, error);
 }

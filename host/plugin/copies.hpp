@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace tomada::plugin {
 
@@ -19,6 +20,8 @@ class Copies {
   /// Complete or not there: written beside, synced, renamed, mode 0500. One that is there and intact is kept; a damaged one is
   /// replaced. CONFLICT: `file` has another digest by now.
   Result<void> keep(const std::filesystem::path& file, const std::string& sha256);
+  /// Beside the copy, for the next start; in place of an earlier one.
+  Result<void> keep_signature(const std::string& sha256, std::string_view text);
   /// Removes all but these, and what an earlier process left half written.
   void remove_all_but(const std::set<std::string>& sha256);
 

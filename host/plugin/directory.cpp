@@ -51,10 +51,12 @@ std::pair<std::uint64_t, std::uint64_t> Directory::identity() const {
 
 Result<std::vector<Found>> Directory::look(const Changes& changes) {
   TOMADA_TRY_ASSIGN(const std::vector<fs::path> all, files());
+  const bool is_trust_new = trust_.reload();
+  if (is_trust_new) ++trust_changes_count_;
   std::map<fs::path, Known> now;
   for (const fs::path& file : all) {
     const auto before = known_.find(file);
-    const bool due = is_due(file, changes);
+    const bool due = is_due(file, changes) || (is_trust_new && before != known_.end());
     if (before == known_.end() && !due) continue;
     Known known = due ? inspect(file) : before->second;
     if (before != known_.end()) {
@@ -70,12 +72,14 @@ Result<std::vector<Found>> Directory::look(const Changes& changes) {
   for (auto& [file, known] : known_) found.push_back(known.found);
   refuse_twins(found);
   for (Found& one : found) {
+    Known& known = known_.at(one.entry.file);
     if (one.entry.refusals.empty()) {
       auto copied = is_kept(one.entry) ? Result<void>() : copies_.keep(one.entry.file, one.entry.sha256);
+      if (copied.has_value() && !known.signature.empty()) copied = copies_.keep_signature(one.entry.sha256, known.signature);
       if (copied.has_error()) one.entry.refusals.push_back({"P20", "could not be copied: " + copied.error().message});
       else one.release = release_of(one.entry);
     }
-    Known& known = known_.at(one.entry.file);
+    known.signature.clear();
     const bool is_good = one.entry.refusals.empty();
     one.is_new = !known.was_seen || known.last_sha256 != one.entry.sha256 || known.was_good != is_good;
     known.was_seen = true;
@@ -92,15 +96,17 @@ bool Directory::is_due(const fs::path& file, const Changes& changes) const {
   if (changes.names.contains(name) || (was_there && changes.touched.contains(name))) return true;
   if (!changes.all) return false;  // it may be half written: its own event is still to come
   const State state = state_of(file);
-  if (was_there && before->second.state == state) return false;
+  const State signature_state = state_of(signature_file_of(file));
+  if (was_there && before->second.state == state && before->second.signature_state == signature_state) return false;
   if (!changes.settled) return true;
-  const std::int64_t age_s = std::time(nullptr) - state.changed_s;
+  const std::int64_t age_s = std::time(nullptr) - std::max(state.changed_s, signature_state.changed_s);
   return age_s < 0 || age_s > k_settled_after.count();
 }
 
 Directory::Known Directory::inspect(const fs::path& file) {
   Known known;
   known.state = state_of(file);  // before the bytes: a later change shows
+  known.signature_state = state_of(signature_file_of(file));
   Entry& entry = known.found.entry;
   entry.file = file;
   auto inspection = abi::inspect_file(file);
@@ -114,6 +120,12 @@ Directory::Known Directory::inspect(const fs::path& file) {
   entry.plugin_id = inspection->manifest.id;
   entry.version = inspection->manifest.version;
   judge_for_host(inspection->manifest, runs_here_(entry.plugin_id), entry.refusals);
+  if (auto signature = signature_beside(file); signature.has_error()) {
+    entry.refusals.push_back({"P24", "the signature beside it cannot be read: " + signature.error().message});
+  } else {
+    entry.signer = trust_.judge(entry.plugin_id, entry.sha256, *signature, entry.refusals);
+    known.signature = *std::move(signature);
+  }
   // Shared with everyone who looked the plugin up and keeps it for a call.
   entry.manifest = std::make_shared<const abi::Manifest>(std::move(inspection->manifest));
   return known;
@@ -147,15 +159,15 @@ std::shared_ptr<const Release> Directory::release_of(const Entry& entry) {
   return release;
 }
 
-Result<std::shared_ptr<const Release>> Directory::kept(const std::string& plugin_id, const std::string& sha256) {
-  if (auto release = releases_[sha256].lock()) return release;
+Result<Found> Directory::kept(const std::string& plugin_id, const std::string& sha256) {
   Known known = inspect(copies_.path_of(sha256));
   const Entry& entry = known.found.entry;
   if (entry.sha256.empty()) return fail(Errc::unavailable, entry.refusals.front().reason);
   if (entry.sha256 != sha256) return fail(Errc::invalid_data, entry.file.string() + ": is damaged");
   if (!entry.refusals.empty()) return fail(Errc::invalid_data, entry.refusals.front().rule + ": " + entry.refusals.front().reason);
   if (entry.plugin_id != plugin_id) return fail(Errc::invalid_data, entry.file.string() + ": is of another plugin");
-  return release_of(entry);
+  known.found.release = release_of(entry);
+  return std::move(known.found);
 }
 
 void Directory::refuse(const fs::path& file, const abi::Refusal& refusal) {

@@ -4,6 +4,7 @@
 #include "host/base/result.hpp"
 #include "host/plugin/copies.hpp"
 #include "host/plugin/release.hpp"
+#include "host/plugin/trust.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -45,15 +46,17 @@ class Directory {
   /// True for a plugin that is to run in the host's own process.
   using RunsHere = std::function<bool(const std::string& plugin_id)>;
 
-  Directory(std::filesystem::path dir, Copies copies, RunsHere runs_here)
-      : dir_(std::move(dir)), copies_(std::move(copies)), runs_here_(std::move(runs_here)) {}
+  Directory(std::filesystem::path dir, Copies copies, Trust trust, RunsHere runs_here)
+      : dir_(std::move(dir)), copies_(std::move(copies)), trust_(std::move(trust)), runs_here_(std::move(runs_here)) {}
 
   /// All files, by name. Good ones have been copied. A bad one is an entry with refusals, never an error.
   /// NOT_FOUND, UNAVAILABLE: the directory cannot be read, or holds too many files.
   Result<std::vector<Found>> look(const Changes& changes);
-  /// A version from an earlier time, out of its private copy. NOT_FOUND, UNAVAILABLE, INVALID_DATA: it is not there, or not
-  /// what it was.
-  Result<std::shared_ptr<const Release>> kept(const std::string& plugin_id, const std::string& sha256);
+  /// How often a look() found other trusted keys; after each of them every kept() may answer differently.
+  [[nodiscard]] std::size_t trust_changes_count() const { return trust_changes_count_; }
+  /// A version from an earlier time, out of its private copy; it has a release. NOT_FOUND, UNAVAILABLE, INVALID_DATA: it is not
+  /// there, not what it was, or not trusted any more.
+  Result<Found> kept(const std::string& plugin_id, const std::string& sha256);
   void remove_copies_but(const std::set<std::string>& sha256) { copies_.remove_all_but(sha256); }
 
   /// What was found out about a good file after the look.
@@ -73,8 +76,9 @@ class Directory {
     bool operator==(const State&) const = default;
   };
   struct Known {
-    State state;
+    State state, signature_state;
     Found found;
+    std::string signature;      // the text, to be kept with the copy; empty: none, or kept already
     bool was_seen{false};       // by an earlier look
     bool was_good{false};       // at the end of it
     std::string last_sha256{};  // then
@@ -92,6 +96,8 @@ class Directory {
 
   const std::filesystem::path dir_;
   Copies copies_;
+  Trust trust_;
+  std::size_t trust_changes_count_{0};
   const RunsHere runs_here_;
   std::map<std::filesystem::path, Known> known_;
   std::map<std::string, std::weak_ptr<const Release>> releases_;  // by sha256

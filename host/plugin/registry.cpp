@@ -51,6 +51,7 @@ struct Registry::Impl {
   ByPlugin sort_out(std::vector<Found>& found, bool is_start);
   Result<void> probe(Task& task, ByPlugin& fresh);
   Result<void> recall(Task& task, const std::vector<Found>& found);
+  void note(const Found& found);
   Result<void> take_over(Task& task, const std::string& id, const std::vector<Found*>& newest_first);
   void refuse(Found& found, abi::Refusal refusal);
   void tell(const Found& found);
@@ -61,6 +62,7 @@ struct Registry::Impl {
   std::optional<Surroundings> around;  // since remember()
   std::vector<Found> first_look;       // until remember()
   bool is_stale{false};                // the last admit() did not come to its end
+  std::size_t trust_changes_seen{0};
   Gate gate;                           // for changes of `facts`, each together with the store's
   Facts facts;
   mutable std::mutex mutex;
@@ -71,7 +73,9 @@ void Registry::Impl::publish() {
   std::set<std::string> known;
   for (const auto& version : facts.remembered.versions) known.insert(version.sha256);
   for (const auto& entry : facts.entries) known.insert(entry.sha256);
-  std::erase_if(facts.releases, [&](const auto& release) { return !known.contains(release.first); });
+  const auto is_unknown = [&](const auto& by_sha256) { return !known.contains(by_sha256.first); };
+  std::erase_if(facts.releases, is_unknown);
+  std::erase_if(facts.signers, is_unknown);
   auto made = make_snapshot(facts);
   if (around)
     for (const auto& [id, versions] : made->plugins) around->metrics.plugin_quarantined(id, versions.quarantine.has_value());
@@ -145,17 +149,29 @@ Result<void> Registry::Impl::probe(Task& task, ByPlugin& fresh) {
   return {};
 }
 
-/// A plugin that is here has all versions that the store remembers and whose copies are whole.
+void Registry::Impl::note(const Found& found) {
+  if (!found.release) return;
+  facts.releases[found.release->sha256] = found.release;
+  if (found.entry.signer) facts.signers[found.release->sha256] = *found.entry.signer;
+}
+
+/// A plugin that is here has all versions that the store remembers, whose copies are whole and trusted.
 Result<void> Registry::Impl::recall(Task& task, const std::vector<Found>& found) {
   std::set<std::string> appeared;
   for (const Found& one : found)
     if (one.release && facts.plugin_ids.insert(one.entry.plugin_id).second) appeared.insert(one.entry.plugin_id);
+  const std::size_t trust_changes_count = directory.trust_changes_count();
+  if (std::exchange(trust_changes_seen, trust_changes_count) != trust_changes_count) {  // what ran until now is judged anew
+    facts.releases.clear();
+    facts.signers.clear();
+    appeared = facts.plugin_ids;
+  }
   if (appeared.empty()) return {};
   return runtime::run_blocking(task, pool, [&]() -> Result<void> {
     for (const auto& version : facts.remembered.versions) {
       if (!appeared.contains(version.plugin_id)) continue;
       auto kept = directory.kept(version.plugin_id, version.sha256);
-      if (kept.has_value()) facts.releases[version.sha256] = *std::move(kept);
+      if (kept.has_value()) note(*kept);
       else spdlog::warn("plugin {} {} is not available any more: {}", version.plugin_id, version.version, kept.error().message);
     }
     return {};
@@ -183,9 +199,9 @@ Result<void> Registry::Impl::take_over(Task& task, const std::string& id, const 
 }
 
 Result<void> Registry::Impl::admit(Task& task, std::vector<Found> found, bool is_start) {
-  const bool is_changed = is_start || is_stale || found.size() != facts.entries.size() ||
+  const bool is_changed = is_start || is_stale || trust_changes_seen != directory.trust_changes_count() || found.size() != facts.entries.size() ||
                           !std::equal(found.begin(), found.end(), facts.entries.begin(), [](const Found& one, const Entry& entry) {
-                            return !one.is_new && one.entry.file == entry.file;
+                            return !one.is_new && one.entry.file == entry.file && one.entry.signer == entry.signer;
                           });
   if (!is_changed) return {};
   is_stale = true;
@@ -210,7 +226,7 @@ Result<void> Registry::Impl::admit(Task& task, std::vector<Found> found, bool is
   }
   facts.entries.clear();
   for (Found& one : found) {
-    if (one.release) facts.releases[one.release->sha256] = one.release;
+    note(one);
     facts.entries.push_back(std::move(one.entry));
   }
   TOMADA_TRY(reload(task));
@@ -255,9 +271,10 @@ Registry::Registry(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Registry::~Registry() = default;
 
 Result<std::unique_ptr<Registry>> Registry::scan(const fs::path& plugin_dir, const fs::path& private_dir,
-                                                 RegistryOptions options) {
+                                                 RegistryOptions options, const TrustOptions& whose) {
   TOMADA_TRY_ASSIGN(Copies copies, Copies::open(private_dir));
-  Directory directory(plugin_dir, std::move(copies), [options = std::move(options)](const std::string& plugin_id) {
+  TOMADA_TRY_ASSIGN(Trust trust, Trust::make(whose));
+  Directory directory(plugin_dir, std::move(copies), std::move(trust), [options = std::move(options)](const std::string& plugin_id) {
     return options.runs_here(plugin_id);
   });
   auto impl = std::make_unique<Impl>(std::move(directory));
@@ -265,8 +282,7 @@ Result<std::unique_ptr<Registry>> Registry::scan(const fs::path& plugin_dir, con
   Facts& facts = impl->facts;
   for (const Found& found : impl->first_look) {
     facts.entries.push_back(found.entry);
-    if (!found.release) continue;
-    facts.releases[found.entry.sha256] = found.release;
+    impl->note(found);
   }
   for (const auto& [sha256, release] : facts.releases) facts.plugin_ids.insert(release->plugin_id);
   impl->publish();
@@ -310,7 +326,10 @@ Result<std::shared_ptr<const Release>> Registry::choose(std::string_view plugin_
 Result<void> Registry::may_run(const Release& release) const {
   const auto all = snapshot();
   const Versions* const versions = all->find(release.plugin_id);
-  if (versions != nullptr && versions->holds_back(release)) return held_back(*versions->quarantine);
+  if (versions == nullptr) return no_plugin(release.plugin_id);
+  if (versions->holds_back(release)) return held_back(*versions->quarantine);
+  if (!versions->has(release.sha256))
+    return fail(Errc::unavailable, "version " + release.version + " of plugin " + release.plugin_id + " is not here any more");
   return {};
 }
 

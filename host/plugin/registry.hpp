@@ -43,8 +43,10 @@ class Registry {
 
   /// Looks at every *.so of `plugin_dir` (no code runs), by name. A bad file is an entry with refusals, never an error; so is
   /// the second file with another content for the same id and version ("P15"). Good files are copied to `private_dir`.
+  /// INVALID_CONFIG: the trust options are wrong.
   static Result<std::unique_ptr<Registry>> scan(const std::filesystem::path& plugin_dir,
-                                                const std::filesystem::path& private_dir, RegistryOptions options = {});
+                                                const std::filesystem::path& private_dir, RegistryOptions options = {},
+                                                const TrustOptions& trust = {});
   ~Registry();  // no task uses it
 
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
@@ -55,7 +57,7 @@ class Registry {
   [[nodiscard]] std::shared_ptr<const Release> find(std::string_view plugin_id, std::string_view tenant_id) const;
   /// What a call of this tenant uses. NOT_FOUND: no such plugin. UNAVAILABLE: in quarantine, or the pinned version is gone.
   [[nodiscard]] Result<std::shared_ptr<const Release>> choose(std::string_view plugin_id, std::string_view tenant_id) const;
-  /// For a call with a version chosen earlier. UNAVAILABLE: it is in quarantine.
+  /// For a call with a version chosen earlier. NOT_FOUND, UNAVAILABLE: it is not here any more, or in quarantine.
   [[nodiscard]] Result<void> may_run(const Release& release) const;
 
   /// Once. Takes over what the store remembers; a content that it does not know is new, as if it were dropped now.

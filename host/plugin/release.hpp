@@ -2,9 +2,11 @@
 #pragma once
 
 #include "host/abi/inspect.hpp"
+#include "host/plugin/trust.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct Entry {
   std::string sha256;
   std::vector<abi::Refusal> refusals;  // empty: available
   std::shared_ptr<const abi::Manifest> manifest;
+  std::optional<Signer> signer{};  // none: no signature beside it, or one that does not fit
 };
 
 }  // namespace tomada::plugin

@@ -18,7 +18,9 @@ void collect(const Facts& facts, const std::string& id, Versions& versions) {
   const auto add = [&](const std::string& sha256, std::int64_t installed_at_ms) {
     const auto release = facts.releases.find(sha256);
     if (release == facts.releases.end() || release->second->plugin_id != id || of_content(versions, sha256)) return;
-    versions.all.push_back({release->second, installed_at_ms});
+    const auto signer = facts.signers.find(sha256);
+    versions.all.push_back({release->second, installed_at_ms,
+                            signer == facts.signers.end() ? std::nullopt : std::optional(signer->second)});
   };
   for (const auto& version : facts.remembered.versions)
     if (version.plugin_id == id) add(version.sha256, version.installed_at_ms);
@@ -46,6 +48,8 @@ std::shared_ptr<const Release> Versions::find(std::string_view version) const {
   const auto found = std::find_if(all.begin(), all.end(), [&](const One& one) { return one.release->version == version; });
   return found == all.end() ? nullptr : found->release;
 }
+
+bool Versions::has(std::string_view sha256) const { return of_content(*this, sha256) != nullptr; }
 
 std::string Versions::names() const {
   std::string names;

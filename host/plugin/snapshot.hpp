@@ -25,6 +25,7 @@ struct Versions {
   struct One {
     std::shared_ptr<const Release> release;
     std::int64_t installed_at_ms{};
+    std::optional<Signer> signer;
   };
   std::vector<One> all;                              // the newest version first
   std::shared_ptr<const Release> current;            // takes new calls
@@ -34,6 +35,7 @@ struct Versions {
 
   /// The newest one of that version, or null.
   [[nodiscard]] std::shared_ptr<const Release> find(std::string_view version) const;
+  [[nodiscard]] bool has(std::string_view sha256) const;
   /// "1.0.0, 1.1.0"
   [[nodiscard]] std::string names() const;
   /// It is one that must not run.
@@ -52,6 +54,7 @@ struct Facts {
   std::vector<Entry> entries;
   store::PluginState remembered;
   std::map<std::string, std::shared_ptr<const Release>> releases;  // by sha256: those that can be run
+  std::map<std::string, Signer> signers;                           // of those that are signed
   std::set<std::string> plugin_ids;                                // available since the host started
   std::map<std::string, store::PluginQuarantine> held_back;        // by plugin, whether the store knows it or not
 };

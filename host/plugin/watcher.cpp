@@ -22,6 +22,13 @@ constexpr std::uint32_t k_written = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM
 constexpr std::uint32_t k_directory_gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
 constexpr std::uint32_t k_watched = k_written | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
+/// A signature is its file's matter.
+std::string_view plugin_file_of(std::string_view name) {
+  constexpr std::string_view signature_end = ".sig";
+  if (name.ends_with(signature_end)) name.remove_suffix(signature_end.size());
+  return name;
+}
+
 }  // namespace
 
 struct Watcher::Core : std::enable_shared_from_this<Core> {
@@ -53,9 +60,9 @@ struct Watcher::Core : std::enable_shared_from_this<Core> {
     if ((mask & k_directory_gone) != 0) works = false;
     if ((mask & (IN_Q_OVERFLOW | k_directory_gone)) != 0) changes.all = true;
     if (name.empty()) return;
-    const std::filesystem::path file(name);
     const bool is_made = (mask & (IN_CREATE | IN_MOVED_TO)) != 0;
-    const Link link = is_made ? link_of(file) : Link::none;
+    const Link link = is_made ? link_of(name) : Link::none;
+    const std::filesystem::path file = plugin_file_of(name);
     if (file.extension() != ".so") {
       if (link == Link::symbolic) changes.all = true;  // files may be links through this one
       return;

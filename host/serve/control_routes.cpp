@@ -132,6 +132,8 @@ Answer list_plugins(Task& task, const Parts& parts, const Call&) {
     view["id"] = entry.plugin_id;
     view["version"] = entry.version;
     view["sha256"] = entry.sha256;
+    view["publisher"] = entry.manifest ? ordered_json(entry.manifest->publisher) : ordered_json(nullptr);
+    view["signature"] = signature_view(entry.signer);
     view["available"] = entry.refusals.empty();
     view["refusals"] = std::move(refusals);
     views.push_back(std::move(view));

@@ -54,12 +54,18 @@ ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quara
           {"since", format_time(quarantine->since_ms)}};
 }
 
+ordered_json signature_view(const std::optional<plugin::Signer>& signer) {
+  if (!signer) return nullptr;
+  return {{"key", signer->fingerprint}, {"trusted_as", text_or_null(signer->name)}};
+}
+
 ordered_json versions_view(const plugin::Versions& versions) {
   auto views = ordered_json::array();
   for (const auto& one : versions.all) {
     ordered_json view;
     view["version"] = one.release->version;
     view["sha256"] = one.release->sha256;
+    view["signature"] = signature_view(one.signer);
     view["installed_at"] = one.installed_at_ms > 0 ? ordered_json(format_time(one.installed_at_ms)) : ordered_json(nullptr);
     view["current"] = one.release == versions.current;
     view["previous"] = one.release == versions.previous;

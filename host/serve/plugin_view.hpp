@@ -10,8 +10,10 @@
 
 namespace tomada::serve {
 
-/// [{version, sha256, installed_at, current, previous}], the newest version first.
+/// [{version, sha256, signature, installed_at, current, previous}], the newest version first.
 nlohmann::ordered_json versions_view(const plugin::Versions& versions);
+/// {key, trusted_as}, or null for one that is not signed; `trusted_as` is null when the key is not trusted.
+nlohmann::ordered_json signature_view(const std::optional<plugin::Signer>& signer);
 /// {version, reason, signal, last_service, since}, or null.
 nlohmann::ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quarantine);
 

@@ -227,6 +227,8 @@ Result<Loaded> load(const Sources& sources) {
   Settings& settings = loaded.settings;
   if (settings.data_dir.empty()) settings.data_dir = default_data_dir(sources).string();
   if (settings.plugin_dir.empty()) settings.plugin_dir = default_plugin_dir().string();
+  if (settings.plugins.trusted_keys_dir.empty())
+    settings.plugins.trusted_keys_dir = (std::filesystem::path(settings.data_dir) / "trusted_keys").string();
   return loaded;
 }
 

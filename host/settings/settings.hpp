@@ -26,6 +26,9 @@ struct Settings {
     std::int64_t worker_memory_bytes_max{512 * 1024 * 1024};
     std::int64_t worker_threads_max{64};
     std::int64_t worker_idle_seconds{60};
+    std::string signatures{"optional"};
+    std::string trusted_keys_dir;  // never empty after load()
+    std::vector<std::string> sha256;
   } plugins;
 
   struct Http {
