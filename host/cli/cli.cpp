@@ -179,8 +179,8 @@ int run(int argc, char** argv, const Hooks& hooks) {
   sign->add_option("--key", words.key_file, "Private ed25519 key: openssl genpkey -algorithm ed25519 -out KEY")->required();
   sign->callback([&] { chosen = [&] { return sign_plugin(output, words.file, words.key_file); }; });
 
-  const auto add_for_keys = [&](const char* name, const char* help, auto command) {
-    CLI::App* leaf = plugin->add_subcommand(name, help);
+  const auto add_for_keys = [&](CLI::App& parent, const char* name, const char* help, auto command) {
+    CLI::App* leaf = parent.add_subcommand(name, help);
     add_common(*leaf, words);
     leaf->callback([&, command] {
       chosen = [&, command] {
@@ -189,15 +189,15 @@ int run(int argc, char** argv, const Hooks& hooks) {
     });
     return leaf;
   };
-  CLI::App* trust = add_for_keys("trust", "Take plugin files that this key signed", [&](const std::string& keys_dir) {
+  CLI::App* trust = add_for_keys(*plugin, "trust", "Take plugin files that this key signed", [&](const std::string& keys_dir) {
     return trust_key(output, keys_dir, words.key_file, words.name);
   });
   trust->add_option("key", words.key_file, "The publisher's public key: openssl pkey -in KEY -pubout")->required();
   trust->add_option("--name", words.name, "What you call the publisher")->required();
-  add_for_keys("untrust", "Take no plugin file any more that this key signed",
+  add_for_keys(*plugin, "untrust", "Take no plugin file any more that this key signed",
                [&](const std::string& keys_dir) { return untrust_key(output, keys_dir, words.name); })
       ->add_option("name", words.name, "As tomada plugin trusted lists it")->required();
-  add_for_keys("trusted", "Whose keys are trusted",
+  add_for_keys(*plugin, "trusted", "Whose keys are trusted",
                [&](const std::string& keys_dir) { return list_trusted_keys(output, keys_dir, words.as_json); })
       ->add_flag("--json", words.as_json, "As JSON");
 

@@ -57,7 +57,7 @@ test('every setting is on the configuration page, with its default and its range
   let section = '';
   for (const line of read('config/tomada.toml').split('\n')) {
     section = /^#? ?\[([\w.]+)\]/.exec(line)?.[1] ?? section;
-    const key = /^#? ?([a-z_]+) *= *(.*)$/.exec(line);
+    const key = /^#? ?([a-z_0-9]+) *= *(.*)$/.exec(line);
     if (key) defaults.set(section ? `${section}.${key[1]}` : key[1], key[2]);
   }
   const bounds = ranges();
@@ -90,7 +90,7 @@ function command_line() {
     if (variable) groups.set(variable, path);
     if (!rest.includes('require_subcommand')) commands.add(path);
   }
-  for (const [, parent, name] of text.matchAll(/\badd\(\*(\w+), "(\w+)"/g)) commands.add(`${groups.get(parent)} ${name}`);
+  for (const [, parent, name] of text.matchAll(/\badd\w*\(\*(\w+), "(\w+)"/g)) commands.add(`${groups.get(parent)} ${name}`);
   const options = new Set([...text.matchAll(/"(?:\w+,)?(--[a-z-]+)"/g)].map(([, option]) => option));
   return { commands, options };
 }

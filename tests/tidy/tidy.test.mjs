@@ -163,7 +163,7 @@ test('each setting is explained in config/tomada.toml', () => {
   let section = '';
   for (const line of read('config/tomada.toml').split('\n')) {
     section = /^#? ?\[([\w.]+)\]/.exec(line)?.[1] ?? section;
-    const key = /^#? ?([a-z_]+) *=/.exec(line)?.[1];
+    const key = /^#? ?([a-z_0-9]+) *=/.exec(line)?.[1];
     if (key) explained.add(section ? `${section}.${key}` : key);
   }
   none(keys.filter((key) => !explained.has(key)), 'settings without an explanation');
