@@ -23,6 +23,10 @@
 #include <spdlog/spdlog.h>
 #include <tomada/plugin.h>
 
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -40,13 +44,19 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-/// 0700: keys, credentials and the control socket live there.
+/// 0700: keys, credentials and the control socket live there. One of another user is left alone: root's files in it would keep
+/// the service, which is that user, from its own data.
 Result<void> make_private_dir(const fs::path& dir) {
   std::error_code error;
   const bool made = fs::create_directories(dir, error);
   if (!error && made) fs::permissions(dir, fs::perms::owner_all, error);
   if (error) return fail(Errc::unavailable, "cannot make the directory " + dir.string() + ": " + error.message());
-  return {};
+  struct stat status{};
+  if (::stat(dir.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return {};
+  const passwd* const owner = ::getpwuid(status.st_uid);
+  const std::string name = owner != nullptr ? owner->pw_name : std::to_string(status.st_uid);
+  return fail(Errc::unavailable, "the data directory " + dir.string() + " belongs to the user " + name +
+                                     ", and no host of theirs runs on it; start theirs, or use: runuser -u " + name + " -- tomada ...");
 }
 
 std::size_t threads_of(const settings::Settings& settings) {

@@ -192,8 +192,8 @@ std::filesystem::path default_data_dir(const Sources& sources) {
 std::filesystem::path default_plugin_dir() {
   std::error_code failed;
   if (const auto program = this_program(); !program.empty()) {
-    const auto beside = (program.parent_path() / ".." / "plugins").lexically_normal();
-    if (std::filesystem::is_directory(beside, failed)) return beside;
+    for (const char* const place : {"../plugins", "../lib/tomada/plugins"})  // a build directory; any prefix of an installation
+      if (const auto dir = (program.parent_path() / place).lexically_normal(); std::filesystem::is_directory(dir, failed)) return dir;
   }
   return "/usr/lib/tomada/plugins";
 }
