@@ -54,7 +54,7 @@ in_root sh -c '[ "$(stat -c %U:%G:%a /var/lib/tomada)" = tomada:tomada:700 ]' ||
 
 step "the host, as its user and with the settings of the package"
 in_root=(chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin)  # no function: its process is to be the host
-"${in_root[@]}" runuser -u tomada -- env XDG_STATE_HOME=/var/lib tomada serve --config /etc/tomada/tomada.toml >"$root/root/host.log" 2>&1 &
+"${in_root[@]}" setpriv --reuid tomada --regid tomada --clear-groups env XDG_STATE_HOME=/var/lib tomada serve --config /etc/tomada/tomada.toml >"$root/root/host.log" 2>&1 &
 host=$!
 wait_for "the start of the host" in_root tomada plugin list --json
 for id in aws-s3 stripe webhook; do
