@@ -43,9 +43,7 @@ class Tenants {
   virtual Result<void> add_key(runtime::Task& task, const ApiKey& key) = 0;
   virtual Result<std::optional<ApiKey>> find_key(runtime::Task& task, std::string_view key_sha256) = 0;
 
-  /// Allowing twice changes nothing.
-  virtual Result<void> allow_plugin(runtime::Task& task, std::string_view tenant_id, std::string_view plugin_id,
-                                    std::int64_t now_ms) = 0;
+  // Plugins::approve() allows one.
   virtual Result<bool> is_plugin_allowed(runtime::Task& task, std::string_view tenant_id,
                                          std::string_view plugin_id) = 0;
   virtual Result<std::vector<AllowedPlugin>> allowed_plugins(runtime::Task& task, std::string_view tenant_id) = 0;

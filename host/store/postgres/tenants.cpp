@@ -76,17 +76,6 @@ class PostgresTenants final : public Tenants {
     });
   }
 
-  Result<void> allow_plugin(runtime::Task& task, std::string_view tenant_id, std::string_view plugin_id,
-                            std::int64_t now_ms) override {
-    return database_.write(task, tenant_id, [&](Connection& connection) -> Result<void> {
-      TOMADA_TRY(require_tenant(connection, tenant_id));
-      connection.run("INSERT INTO integrations.allowed_plugins (tenant_id, plugin_id, created_at)"
-                     " VALUES ($1, $2, integrations.at($3)) ON CONFLICT DO NOTHING",
-                     tenant_id, plugin_id, now_ms);
-      return {};
-    });
-  }
-
   Result<bool> is_plugin_allowed(runtime::Task& task, std::string_view tenant_id,
                                  std::string_view plugin_id) override {
     return database_.read(task, tenant_id, [&](Connection& connection) -> Result<bool> {
