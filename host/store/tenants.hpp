@@ -29,6 +29,8 @@ struct ApiKey {
 struct AllowedPlugin {
   std::string plugin_id;
   std::int64_t created_at_ms{};
+  std::string approved_by;        // the last approval's; empty: from before it was recorded
+  std::int64_t approved_at_ms{};  // 0: the same
 };
 
 class Tenants {

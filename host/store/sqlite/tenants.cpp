@@ -72,9 +72,10 @@ class SqliteTenants final : public Tenants {
     return database_.read(task, [&](Connection& connection) -> Result<std::vector<AllowedPlugin>> {
       std::vector<AllowedPlugin> plugins;
       auto query = connection.prepare(
-          "SELECT plugin_id, created_at_ms FROM allowed_plugins WHERE tenant_id = ?1 ORDER BY plugin_id");
+          "SELECT plugin_id, created_at_ms, approved_by, coalesce(approved_at_ms, 0) FROM allowed_plugins"
+          " WHERE tenant_id = ?1 ORDER BY plugin_id");
       query.bind(tenant_id);
-      while (query.step()) plugins.push_back({query.text(0), query.integer(1)});
+      while (query.step()) plugins.push_back({query.text(0), query.integer(1), query.text(2), query.integer(3)});
       return plugins;
     });
   }
