@@ -2,6 +2,7 @@
 
 #include "tests/support/abi_fake_services.hpp"
 #include "tests/support/abi_test_plugins.hpp"
+#include "tests/support/approving_plugins.hpp"
 
 #include <gtest/gtest.h>
 
@@ -26,6 +27,7 @@ struct CallsTest : testing::Test {
   std::unique_ptr<Registry> registry;
   runtime::Loops loops{clock, 2};
   runtime::Metrics metrics;
+  ApprovingPlugins approvals{{{"trampoline-serial", "t"}, {"trampoline-parallel", "t"}}};
   std::unique_ptr<Calls> calls;
 
   CallsTest() {
@@ -37,6 +39,8 @@ struct CallsTest : testing::Test {
       fs::permissions(root / "plugins" / (plugin + ".so"), fs::perms(0644));
     }
     registry = std::move(*Registry::scan(root / "plugins", root / "copies"));
+    store::testing::value_of(store::testing::on_loop(
+        [&](Task& task) { return registry->remember(task, {.plugins = approvals, .metrics = metrics}); }));
     calls = std::make_unique<Calls>(loops, *registry, metrics, CallsOptions{.where = {.in_process = true}});
     loops.start();
   }
@@ -49,6 +53,7 @@ struct CallsTest : testing::Test {
   store::Integration integration(const std::string& id, std::int64_t version = 1) {
     store::Integration made;
     made.config_id = id;
+    made.tenant_id = "t";
     made.provider_name = "trampoline-serial";
     made.config_json = code.config();
     made.version = version;

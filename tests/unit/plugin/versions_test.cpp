@@ -1,21 +1,11 @@
 // Versions of one plugin: which is newer, what a host remembers of them, what two hosts on one store agree on.
-#include "host/plugin/registry.hpp"
 #include "host/plugin/version_order.hpp"
-#include "host/store/sqlite/open.hpp"
-#include "tests/support/abi_test_plugins.hpp"
-#include "tests/support/store_fixture.hpp"
+#include "tests/unit/plugin/versions_fixture.hpp"
 
-#include <fstream>
 #include <iterator>
 
 namespace tomada::plugin {
 namespace {
-
-namespace fs = std::filesystem;
-using runtime::Task;
-using store::testing::code_of;
-using store::testing::on_loop;
-using store::testing::value_of;
 
 TEST(VersionOrder, IsThatOfSemanticVersioning) {
   // The example of semver.org, section 11, and numbers beyond every integer.
@@ -29,61 +19,6 @@ TEST(VersionOrder, IsThatOfSemanticVersioning) {
     }
   EXPECT_EQ(compare_versions("1.0.0+a", "1.0.0+b"), 0);
 }
-
-struct VersionsTest : testing::Test {
-  runtime::Metrics metrics;
-  store::testing::TempFolder folder;
-  std::unique_ptr<store::Store> store;
-  store::Tenant tenant;
-  std::vector<std::string> probed, released;
-  std::string fails_probe;  // a version
-
-  VersionsTest() {
-    store = value_of(store::sqlite::open({.file = folder.path() / "tomada.db"}));
-    tenant = store::testing::add_tenant(*store, "acme");
-    for (const char* const host : {"one", "two"}) fs::create_directory(folder.path() / host);
-  }
-
-  /// The test plugin as that version, of the same length as "1.0.0".
-  void put(const std::string& version, const std::string& host = "one", const std::string& name = "good.so",
-           const std::string& title = "Test plugin") {
-    std::ifstream in(abi::test_plugin("good"), std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    for (const auto& [from, to] : {std::pair<std::string, std::string>{"\"version\": \"1.0.0\"", "\"version\": \"" + version + "\""},
-                                   {"Test plugin", title}}) {
-      const std::size_t at = bytes.find(from);
-      ASSERT_NE(at, std::string::npos);
-      bytes.replace(at, from.size(), to);
-    }
-    const fs::path file = folder.path() / host / name;
-    std::ofstream(file.string() + ".tmp", std::ios::binary) << bytes;
-    fs::permissions(file.string() + ".tmp", fs::perms(0644));
-    fs::rename(file.string() + ".tmp", file);
-  }
-
-  std::unique_ptr<Registry> open(const std::string& host = "one") {
-    auto registry = value_of(Registry::scan(folder.path() / host, folder.path() / (host + "-copies")));
-    value_of(on_loop([&](Task& task) {
-      return registry->remember(task, {.plugins = store->plugins(),
-                                       .metrics = metrics,
-                                       .probe = [this](Task&, const Release& release) -> Result<void> {
-                                         probed.push_back(release.version);
-                                         if (release.version == fails_probe) return fail(Errc::unavailable, "SIGSEGV");
-                                         return {};
-                                       },
-                                       .released = [this](const std::string& id) { released.push_back(id); }});
-    }));
-    return registry;
-  }
-  static void refresh(Registry& registry) {
-    value_of(on_loop([&](Task& task) { return registry.refresh(task, {.names = {}, .touched = {}, .all = true}); }));
-  }
-  static std::string current(const Registry& registry) { return registry.find("good")->version; }
-  static std::string rule(const Registry& registry, std::size_t file = 0) {
-    const auto& refusals = registry.entries()->at(file).refusals;
-    return refusals.empty() ? "" : refusals.front().rule;
-  }
-};
 
 TEST_F(VersionsTest, OfSeveralFilesTheNewestIsCurrent) {
   put("1.2.0", "one", "a.so");
@@ -149,14 +84,14 @@ TEST_F(VersionsTest, AQuarantineIsOfItsVersionAndANewOneEndsIt) {
   const auto chosen = registry->choose("good", tenant.tenant_id);
   ASSERT_EQ(code_of(chosen), Errc::unavailable);
   EXPECT_NE(chosen.error().message.find("crashes; release it with: tomada plugin release good"), std::string::npos);
-  EXPECT_EQ(registry->may_run(*registry->find("good")).error().code, Errc::unavailable);
+  EXPECT_EQ(registry->may_run(*registry->find("good"), tenant.tenant_id).error().code, Errc::unavailable);
   value_of(on_loop([&](Task& task) { return registry->pin(task, {.plugin_id = "good", .tenant_id = tenant.tenant_id, .version = "1.1.0"}); }));
   EXPECT_EQ(value_of(registry->choose("good", tenant.tenant_id))->version, "1.1.0");
   registry = open();
-  EXPECT_EQ(code_of(registry->choose("good", "another")), Errc::unavailable) << "also after a restart";
+  EXPECT_EQ(code_of(registry->choose("good", another.tenant_id)), Errc::unavailable) << "also after a restart";
   put("1.3.0");
   refresh(*registry);
-  EXPECT_EQ(value_of(registry->choose("good", "another"))->version, "1.3.0");
+  EXPECT_EQ(value_of(registry->choose("good", another.tenant_id))->version, "1.3.0");
   EXPECT_EQ(released, std::vector<std::string>{"good"});
 }
 

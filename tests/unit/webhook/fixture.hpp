@@ -50,6 +50,7 @@ struct WebhookTest : testing::Test {
       fs::permissions(file, fs::perms(0644));
     }
     registry = value_of(plugin::Registry::scan(folder.path() / "plugins", folder.path() / "copies"));
+    run([&](Task& task) { return value_of(registry->remember(task, {.plugins = store->plugins(), .metrics = metrics})), 0; });
     calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.where = {.in_process = true}});
     environment.reset(new service::Environment{*store, *vault, metrics, {}});
     integration = add_integration("trampoline-webhook");
@@ -79,6 +80,10 @@ struct WebhookTest : testing::Test {
   store::Integration add_integration(const std::string& provider, const std::string& secret = "s3cret") {
     const store::Tenant tenant = store::testing::add_tenant(*store, "tenant " + store::testing::new_id());
     store::Integration added = store::testing::add_integration(*store, tenant.tenant_id, provider);
+    run([&](Task& task) {
+      return value_of(registry->allow(task, {.plugin_id = provider, .tenant_id = tenant.tenant_id, .version = {},
+                                             .seen = plugin::asked_by(*registry->find(provider)->manifest), .approved_by = "test"}));
+    });
     added.config_json = code.config();
     added.sealed_credentials = run([&](Task& task) {
       return value_of(vault->seal(task, added.tenant_id, added.config_id, {{"webhook_secret", secret}}));
