@@ -1,5 +1,6 @@
-#include "host/plugin/registry_impl.hpp"
+#include "host/plugin/registry.hpp"
 
+#include "host/plugin/registry_impl.hpp"
 #include "host/plugin/version_order.hpp"
 #include "host/plugin/watcher.hpp"
 #include "host/runtime/blocking_pool.hpp"

@@ -10,7 +10,7 @@ using testing::HasSubstr;
 
 struct ApprovalsTest : VersionsTest {
   void put_asking(const std::string& version, const std::string& hosts) {
-    put(version, "one", "good.so", "Test plugin", "\"hosts\": [" + hosts + "],");
+    put(version, "one", "good.so", "Test plugin", "\"hosts\": [" + hosts + "]");
   }
   static Result<Capabilities> allow(Registry& registry, const store::Tenant& whom, std::vector<std::string> hosts, std::string version = {}) {
     return on_loop([&](Task& task) {

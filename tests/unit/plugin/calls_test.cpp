@@ -90,10 +90,16 @@ TEST_F(CallsTest, RunsOnTheIntegrationsLoopFromAnyLoop) {
   EXPECT_EQ(code.creates_count, 6) << "one instance for each integration";
 }
 
-TEST_F(CallsTest, AnUnknownPluginIsNotFoundAndARefusedConfigIsInvalid) {
+TEST_F(CallsTest, AnUnknownPluginIsNotFoundANotAllowedOneUnavailableAndARefusedConfigInvalid) {
   auto config = integration("a");
   config.provider_name = "nobody";
   EXPECT_EQ(on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get().error().code, Errc::not_found);
+  config = integration("a");
+  config.tenant_id = "stranger";
+  const auto stranger = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();
+  ASSERT_TRUE(stranger.has_error()) << "nobody allowed it";
+  EXPECT_EQ(stranger.error().code, Errc::unavailable);
+  EXPECT_EQ(code.creates_count.load(), 0);
   config = integration("a");
   config.config_json = "{}";
   const auto refused = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();
