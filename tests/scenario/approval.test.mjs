@@ -1,6 +1,7 @@
 // A plugin's upgrade asks for more than was approved: nobody's syncs stop, and nothing more is done until somebody allows it.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -10,7 +11,7 @@ const example = fs.readFileSync(path.join(plugins, 'example.so'));
 
 // The example plugin as `version` that asks for `hosts`, and its provider for /item<letter>: whose code ran.
 function build(version, hosts, letter) {
-  let bytes = Buffer.from(example);
+  const bytes = Buffer.from(example);
   const asks = '"hosts": [],\n  "capabilities": [],';
   for (const [from, to] of [['"version": "0.1.0"', `"version": "${version}"`], ['/items\0', `/item${letter}\0`],
     [asks, `"hosts": ${JSON.stringify(hosts)},`.padEnd(asks.length)]]) {
@@ -83,6 +84,7 @@ test('an upgrade that asks for more waits until it is allowed', async (t) => {
   const refused = await host.cli('plugin', 'allow', 'example', '--tenant', 'acme');
   assert.notEqual(refused.code, 0);
   assert.match(refused.out, /^new: requests to b\.test$/m);
+  assert.match(refused.out, new RegExp(`^approved before: by ${os.userInfo().username} at 20`, 'm'));
   assert.equal(await sync(integration), 'a');
 
   await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');

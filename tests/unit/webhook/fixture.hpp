@@ -40,6 +40,22 @@ struct WebhookTest : testing::Test {
   std::size_t intake_waiting{0};
   store::Integration integration;
 
+  /// Runs `fn(task)` to its end; `between` whenever nothing is ready, for a clock that must move.
+  template <class F>
+  auto run(F fn, const std::function<void()>& between = {}) {
+    std::optional<std::invoke_result_t<F&, Task&>> value;
+    runtime::spawn("test", loop, runtime::Deadline::never(), [&](Task& task) { value.emplace(fn(task)); },
+                   runtime::k_stack_bytes_max);
+    while (!value) {
+      if (loop.run_ready()) continue;
+      if (between) between();
+      std::this_thread::yield();  // the store's threads work
+    }
+    while (loop.run_ready()) {
+    }
+    return std::move(*value);
+  }
+
   void SetUp() override {
     store = value_of(store::sqlite::open({.file = folder.path() / "tomada.db"}));
     vault = value_of(credentials::Vault::open(folder.path() / "master.key", true, store->tenants()));
@@ -59,22 +75,6 @@ struct WebhookTest : testing::Test {
     while (loop.run_ready()) {
     }
     calls.reset();
-  }
-
-  /// Runs `fn(task)` to its end; `between` whenever nothing is ready, for a clock that must move.
-  template <class F>
-  auto run(F fn, const std::function<void()>& between = {}) {
-    std::optional<std::invoke_result_t<F&, Task&>> value;
-    runtime::spawn("test", loop, runtime::Deadline::never(), [&](Task& task) { value.emplace(fn(task)); },
-                   runtime::k_stack_bytes_max);
-    while (!value) {
-      if (loop.run_ready()) continue;
-      if (between) between();
-      std::this_thread::yield();  // the store's threads work
-    }
-    while (loop.run_ready()) {
-    }
-    return std::move(*value);
   }
 
   store::Integration add_integration(const std::string& provider, const std::string& secret = "s3cret") {
