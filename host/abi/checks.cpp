@@ -1,5 +1,7 @@
 #include "host/abi/checks.hpp"
 
+#include <tomada/plugin.h>
+
 #include <algorithm>
 
 namespace tomada::abi {
@@ -49,6 +51,16 @@ Error too_many_responses() {
 Result<void> check_storage_key(std::string_view key) {
   if (!key.empty() && key.size() <= k_storage_key_bytes_max) return {};
   return fail(Errc::invalid_data, "storage: a key has 1 to 512 bytes");
+}
+
+bool names_service(const Manifest& manifest, std::string_view id) {
+  const auto in = [&](const std::vector<std::string>& ids) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
+  return in(manifest.services_required) || in(manifest.services_optional);
+}
+
+Result<void> check_storage_is_named(const Manifest& manifest) {
+  if (names_service(manifest, TOMADA_STORAGE_ID)) return {};
+  return fail(Errc::forbidden, "storage needs \"" TOMADA_STORAGE_ID "\" among the manifest's services");
 }
 
 }  // namespace tomada::abi

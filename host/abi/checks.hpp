@@ -1,6 +1,7 @@
 // What a plugin's words must be before a service sees them, whichever way they come: through a C table or from a worker.
 #pragma once
 
+#include "host/abi/manifest.hpp"
 #include "host/abi/services.hpp"
 
 namespace tomada::abi {
@@ -15,5 +16,10 @@ Error too_many_responses();
 
 /// Of a stored value: 1 to 512 bytes.
 Result<void> check_storage_key(std::string_view key);
+
+/// Under services.required or services.optional.
+bool names_service(const Manifest& manifest, std::string_view id);
+/// FORBIDDEN: the manifest does not name the service storage, so nobody saw or approved that it is used.
+Result<void> check_storage_is_named(const Manifest& manifest);
 
 }  // namespace tomada::abi

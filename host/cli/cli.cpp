@@ -4,6 +4,8 @@
 #include "host/cli/logging.hpp"
 #include "host/settings/load.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -31,6 +33,7 @@ struct Words {
   WebhookVerify verify;
   AppCreate app;
   StoreCopy copy;
+  PluginAllow allow;
   PluginNew made;
   PluginCheck check;
   std::string integration, id, credentials_file;
@@ -145,10 +148,12 @@ int run(int argc, char** argv, const Hooks& hooks) {
   add(*plugin, "list", "What the plugin directory holds, with reasons for refusals",
       [&](Control& control) { return list_plugins(control, output, words.as_json); })
       ->add_flag("--json", words.as_json, "As JSON");
-  CLI::App* allow = add(*plugin, "allow", "Let a tenant use a plugin",
-                        [&](Control& control) { return allow_plugin(control, output, words.plugin, words.tenant); });
-  allow->add_option("id", words.plugin, "The plugin's id")->required();
-  allow->add_option("--tenant", words.tenant, "For whom")->required();
+  CLI::App* allow = add(*plugin, "allow", "Show what a plugin asks for, and let a tenant use it", [&](Control& control) {
+    return allow_plugin(control, output, words.allow, isatty(STDIN_FILENO) == 1 ? &std::cin : nullptr);
+  });
+  allow->add_option("id", words.allow.plugin, "The plugin's id, or ID@VERSION; the version the tenant would use by default")->required();
+  allow->add_option("--tenant", words.allow.tenant, "For whom")->required();
+  allow->add_flag("--yes", words.allow.yes, "Allow what it asks for without asking");
   add(*plugin, "rollback", "New calls use the version before; once more: the other way round",
       [&](Control& control) { return roll_back_plugin(control, output, words.plugin); })
       ->add_option("id", words.plugin, "The plugin's id")->required();

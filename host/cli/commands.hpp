@@ -26,7 +26,13 @@ struct Output {
 int create_tenant(Control& control, Output output, const std::string& name);
 int create_key(Control& control, Output output, const std::string& tenant, const std::string& role);
 int list_plugins(Control& control, Output output, bool as_json);
-int allow_plugin(Control& control, Output output, const std::string& id, const std::string& tenant);
+struct PluginAllow {
+  std::string plugin;  // ID or ID@VERSION
+  std::string tenant;
+  bool yes{false};     // without asking
+};
+/// Shows what the plugin asks for, asks, and approves exactly that. `terminal`: who answers; null: nobody, so only with `yes`.
+int allow_plugin(Control& control, Output output, const PluginAllow& options, std::istream* terminal);
 int roll_back_plugin(Control& control, Output output, const std::string& id);
 int pin_plugin(Control& control, Output output, const std::string& id_and_version, const std::string& tenant);
 int unpin_plugin(Control& control, Output output, const std::string& id, const std::string& tenant);

@@ -185,7 +185,7 @@ Result<void> Calls::run(Task& task, const store::Integration& integration, const
                         std::shared_ptr<const Release> release) {
   TOMADA_TRY(task.check());
   if (release) {
-    TOMADA_TRY(impl_->registry.may_run(*release));
+    TOMADA_TRY(impl_->registry.may_run(*release, integration.tenant_id));
   } else {
     TOMADA_TRY_ASSIGN(release, impl_->registry.choose(integration.provider_name, integration.tenant_id));
   }

@@ -1,7 +1,6 @@
 #include "host/plugin/registry.hpp"
 
-#include "host/base/encoding.hpp"
-#include "host/plugin/gate.hpp"
+#include "host/plugin/registry_impl.hpp"
 #include "host/plugin/version_order.hpp"
 #include "host/plugin/watcher.hpp"
 #include "host/runtime/blocking_pool.hpp"
@@ -9,8 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <mutex>
-#include <optional>
 #include <utility>
 
 namespace tomada::plugin {
@@ -22,52 +19,7 @@ using runtime::Task;
 /// A directory whose changes are not told is looked at this often, and whatever failed is tried again.
 constexpr std::chrono::milliseconds k_look_interval{2'000};
 
-Error no_plugin(std::string_view plugin_id) {
-  return fail(Errc::not_found, "no plugin named " + std::string(plugin_id) + " is available on this host");
-}
-
-Error held_back(const store::PluginQuarantine& quarantine) {
-  return fail(Errc::unavailable, "plugin " + quarantine.plugin_id + " is in quarantine since " +
-                                     format_time(quarantine.since_ms) + ": " + quarantine.reason +
-                                     "; release it with: tomada plugin release " + quarantine.plugin_id);
-}
-
 }  // namespace
-
-struct Registry::Impl {
-  Impl(Directory looked_at) : directory(std::move(looked_at)) {}
-
-  // What the registry knows.
-  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const {
-    const std::lock_guard lock(mutex);
-    return now;
-  }
-  void publish();
-  Result<void> reload(Task& task);
-
-  // What the directory holds.
-  Result<void> admit(Task& task, std::vector<Found> found, bool is_start);
-  using ByPlugin = std::map<std::string, std::vector<Found*>>;
-  ByPlugin sort_out(std::vector<Found>& found, bool is_start);
-  Result<void> probe(Task& task, ByPlugin& fresh);
-  Result<void> recall(Task& task, const std::vector<Found>& found);
-  void note(const Found& found);
-  Result<void> take_over(Task& task, const std::string& id, const std::vector<Found*>& newest_first);
-  void refuse(Found& found, abi::Refusal refusal);
-  void tell(const Found& found);
-  void follow(Task& task, Registry& registry);
-
-  Directory directory;
-  runtime::BlockingPool pool{{.threads_count = 1}};
-  std::optional<Surroundings> around;  // since remember()
-  std::vector<Found> first_look;       // until remember()
-  bool is_stale{false};                // the last admit() did not come to its end
-  std::size_t trust_changes_seen{0};
-  Gate gate;                           // for changes of `facts`, each together with the store's
-  Facts facts;
-  mutable std::mutex mutex;
-  std::shared_ptr<const Snapshot> now;  // mutex; shared with whoever asked
-};
 
 void Registry::Impl::publish() {
   std::set<std::string> known;
@@ -77,8 +29,7 @@ void Registry::Impl::publish() {
   std::erase_if(facts.releases, is_unknown);
   std::erase_if(facts.signers, is_unknown);
   auto made = make_snapshot(facts);
-  if (around)
-    for (const auto& [id, versions] : made->plugins) around->metrics.plugin_quarantined(id, versions.quarantine.has_value());
+  if (around) tell(*snapshot(), *made);
   {
     const std::lock_guard lock(mutex);
     now = std::move(made);
@@ -86,10 +37,60 @@ void Registry::Impl::publish() {
   if (around && around->changed) around->changed();
 }
 
-Result<void> Registry::Impl::reload(Task& task) {
+Result<void> Registry::Impl::reload(Task& task, const std::vector<store::PluginChoice>& before) {
   TOMADA_TRY_ASSIGN(facts.remembered, around->plugins.all(task));
+  TOMADA_TRY(adopt(task, before));
   publish();
   return {};
+}
+
+/// An approval from before capabilities were recorded is for what the tenant's calls used, so that an upgrade of the host
+/// stops no sync: the pinned version, else what was chosen before this start's new files, else what came with them.
+Result<void> Registry::Impl::adopt(Task& task, const std::vector<store::PluginChoice>& before) {
+  std::set<std::string> unwritten;
+  for (const auto& approval : facts.remembered.approvals)
+    if (approval.capabilities.empty()) unwritten.insert(approval.plugin_id);
+  if (unwritten.empty()) return {};
+  const auto known = make_snapshot(facts);
+  std::int64_t adopted_count = 0;
+  const auto write = [&](const std::string& tenant_id, const Release& release) -> Result<void> {
+    const Capabilities asked = asked_by(*release.manifest);
+    TOMADA_TRY_ASSIGN(const std::int64_t count,
+                      around->plugins.adopt(task, {.plugin_id = release.plugin_id, .tenant_id = tenant_id, .capabilities = to_json(asked),
+                                                   .approved_by = "upgrade", .approved_at_ms = task.clock().unix_ms()}));
+    if (count > 0)
+      spdlog::info("plugin {}: {} tenant(s) were allowed it before its capabilities were recorded; approved is what version {} asks for: {}",
+                   release.plugin_id, count, release.version, words(asked, k_hosts_told_max));
+    adopted_count += count;
+    return {};
+  };
+  for (const std::string& id : unwritten) {
+    const Versions* const versions = known->find(id);
+    if (versions == nullptr) continue;  // when it is here
+    for (const auto& [tenant_id, pin] : versions->pins)
+      if (pin.release) TOMADA_TRY(write(tenant_id, *pin.release));
+    auto used = versions->current;
+    for (const auto& choice : before)
+      if (const auto release = facts.releases.find(choice.sha256); choice.plugin_id == id && release != facts.releases.end())
+        used = release->second;
+    TOMADA_TRY(write({}, *used));
+  }
+  if (adopted_count == 0) return {};
+  TOMADA_TRY_ASSIGN(facts.remembered, around->plugins.all(task));
+  return {};
+}
+
+void Registry::Impl::tell(const Snapshot& before, const Snapshot& after) {
+  for (const auto& [id, versions] : after.plugins) {
+    around->metrics.plugin_quarantined(id, versions.quarantine.has_value());
+    const std::size_t waiting_count = versions.waiting_count();
+    around->metrics.plugin_approvals_waiting(id, waiting_count);
+    const Versions* const old = before.find(id);
+    if (waiting_count == 0 || (old != nullptr && old->current == versions.current && old->waiting_count() > 0)) continue;
+    spdlog::warn("plugin {}: {} tenant(s) wait until what version {} asks for is approved: {}; an earlier version goes on where there "
+                 "is one; tomada plugin list names them", id, waiting_count, versions.current->version,
+                 words(asked_by(*versions.current->manifest), k_hosts_told_max));
+  }
 }
 
 void Registry::Impl::tell(const Found& found) {
@@ -210,6 +211,7 @@ Result<void> Registry::Impl::admit(Task& task, std::vector<Found> found, bool is
 
   const Gate::Turn turn = gate.take(task);
   TOMADA_TRY(recall(task, found));
+  const auto choices_before = facts.remembered.choices;
   Result<void> outcome;
   for (auto& [id, files] : fresh) {
     if (files.empty()) continue;
@@ -229,7 +231,7 @@ Result<void> Registry::Impl::admit(Task& task, std::vector<Found> found, bool is
     note(one);
     facts.entries.push_back(std::move(one.entry));
   }
-  TOMADA_TRY(reload(task));
+  TOMADA_TRY(reload(task, choices_before));
   is_stale = false;
   return outcome;
 }
@@ -296,43 +298,6 @@ std::shared_ptr<const std::vector<Entry>> Registry::entries() const {
   return {all, &all->entries};
 }
 
-std::shared_ptr<const Release> Registry::find(std::string_view plugin_id) const {
-  const auto all = snapshot();
-  const Versions* const versions = all->find(plugin_id);
-  return versions == nullptr ? nullptr : versions->current;
-}
-
-std::shared_ptr<const Release> Registry::find(std::string_view plugin_id, std::string_view tenant_id) const {
-  const auto all = snapshot();
-  const Versions* const versions = all->find(plugin_id);
-  if (versions == nullptr) return nullptr;
-  const auto pin = versions->pins.find(tenant_id);
-  return pin == versions->pins.end() ? versions->current : pin->second.release;
-}
-
-Result<std::shared_ptr<const Release>> Registry::choose(std::string_view plugin_id, std::string_view tenant_id) const {
-  const auto all = snapshot();
-  const Versions* const versions = all->find(plugin_id);
-  if (versions == nullptr) return no_plugin(plugin_id);
-  const auto pin = versions->pins.find(tenant_id);
-  auto release = pin == versions->pins.end() ? versions->current : pin->second.release;
-  if (!release)
-    return fail(Errc::unavailable, "this tenant is pinned to version " + pin->second.version + " of plugin " +
-                                       std::string(plugin_id) + ", which is not here any more; there are: " + versions->names());
-  if (versions->holds_back(*release)) return held_back(*versions->quarantine);
-  return release;
-}
-
-Result<void> Registry::may_run(const Release& release) const {
-  const auto all = snapshot();
-  const Versions* const versions = all->find(release.plugin_id);
-  if (versions == nullptr) return no_plugin(release.plugin_id);
-  if (versions->holds_back(release)) return held_back(*versions->quarantine);
-  if (!versions->has(release.sha256))
-    return fail(Errc::unavailable, "version " + release.version + " of plugin " + release.plugin_id + " is not here any more");
-  return {};
-}
-
 Result<void> Registry::remember(Task& task, Surroundings surroundings) {
   Impl& impl = *impl_;
   impl.around.emplace(std::move(surroundings));
@@ -364,6 +329,7 @@ Result<void> Registry::catch_up(Task& task) {
       impl_->around->released(quarantine.plugin_id);
   }
   facts.remembered = std::move(remembered);
+  TOMADA_TRY(impl_->adopt(task, {}));
   impl_->publish();
   return {};
 }
@@ -372,65 +338,6 @@ void Registry::watch(runtime::Loop& loop) {
   loop.post([this, &loop] {
     runtime::spawn("plugin.watch", loop, runtime::Deadline::never(), [this](Task& task) { impl_->follow(task, *this); });
   });
-}
-
-Result<std::shared_ptr<const Release>> Registry::rollback(Task& task, std::string_view plugin_id) {
-  const Gate::Turn turn = impl_->gate.take(task);
-  const auto all = snapshot();
-  const Versions* const versions = all->find(plugin_id);
-  if (versions == nullptr) return no_plugin(plugin_id);
-  if (!versions->previous)
-    return fail(Errc::conflict, "plugin " + std::string(plugin_id) + " has no previous version to go back to; there are: " +
-                                    versions->names());
-  const auto next = versions->previous;
-  TOMADA_TRY(impl_->around->plugins.choose(task, plugin_id, next->sha256, task.clock().unix_ms()));
-  spdlog::info("plugin {}: rolled back from version {} to {}", plugin_id, versions->current->version, next->version);
-  TOMADA_TRY(impl_->reload(task));
-  return next;
-}
-
-Result<void> Registry::pin(Task& task, const store::PluginPin& pin) {
-  const Gate::Turn turn = impl_->gate.take(task);
-  const auto all = snapshot();
-  const Versions* const versions = all->find(pin.plugin_id);
-  if (versions == nullptr) return no_plugin(pin.plugin_id);
-  if (!versions->find(pin.version))
-    return fail(Errc::not_found, "there is no version " + pin.version + " of plugin " + pin.plugin_id + "; there are: " +
-                                     versions->names());
-  TOMADA_TRY(impl_->around->plugins.pin(task, pin));
-  spdlog::info("plugin {}: tenant {} stays on version {}", pin.plugin_id, pin.tenant_id, pin.version);
-  return impl_->reload(task);
-}
-
-Result<void> Registry::unpin(Task& task, std::string_view plugin_id, std::string_view tenant_id) {
-  const Gate::Turn turn = impl_->gate.take(task);
-  if (snapshot()->find(plugin_id) == nullptr) return no_plugin(plugin_id);
-  TOMADA_TRY(impl_->around->plugins.unpin(task, plugin_id, tenant_id));
-  spdlog::info("plugin {}: tenant {} is not pinned any more", plugin_id, tenant_id);
-  return impl_->reload(task);
-}
-
-Result<void> Registry::quarantine(Task& task, store::PluginQuarantine quarantine) {
-  const Gate::Turn turn = impl_->gate.take(task);
-  if (snapshot()->find(quarantine.plugin_id) == nullptr) return no_plugin(quarantine.plugin_id);
-  spdlog::error("plugin {} {} is in quarantine: {}", quarantine.plugin_id, quarantine.version, quarantine.reason);
-  impl_->facts.held_back[quarantine.plugin_id] = quarantine;
-  impl_->publish();
-  TOMADA_TRY(impl_->around->plugins.quarantine(task, quarantine));
-  impl_->facts.held_back.erase(quarantine.plugin_id);
-  return impl_->reload(task);
-}
-
-Result<void> Registry::release(Task& task, std::string_view plugin_id) {
-  const Gate::Turn turn = impl_->gate.take(task);
-  const std::string id(plugin_id);
-  auto released = impl_->around->plugins.release(task, id);
-  if (released.has_error() && (released.error().code != Errc::not_found || !impl_->facts.held_back.contains(id))) return released;
-  impl_->facts.held_back.erase(id);
-  spdlog::info("plugin {} is released from quarantine", id);
-  TOMADA_TRY(impl_->reload(task));
-  if (impl_->around->released) impl_->around->released(id);
-  return {};
 }
 
 }  // namespace tomada::plugin

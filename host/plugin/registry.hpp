@@ -24,6 +24,15 @@ struct RegistryOptions {
   [[nodiscard]] bool runs_here(const std::string& plugin_id) const;
 };
 
+/// An operator allows a tenant a plugin.
+struct Allowance {
+  std::string plugin_id;
+  std::string tenant_id;
+  std::string version;  // empty: what the tenant is meant to use
+  Capabilities seen;    // what the operator saw that it asks for
+  std::string approved_by;
+};
+
 /// Loads a version where it does no harm; the error is why it cannot run.
 using Probe = std::function<Result<void>(runtime::Task& task, const Release& release)>;
 
@@ -53,12 +62,18 @@ class Registry {
   [[nodiscard]] std::shared_ptr<const std::vector<Entry>> entries() const;
   /// The version that takes new calls, in quarantine or not. Null: there is no such plugin.
   [[nodiscard]] std::shared_ptr<const Release> find(std::string_view plugin_id) const;
-  /// The same for one tenant, which may be pinned. Null as well when that version is gone.
+  /// The same for one tenant, which may be pinned, or stay on an earlier version until more is approved (Versions::used_by).
+  /// Null as well when the pinned version is gone. Whether it may run is choose()'s to say.
   [[nodiscard]] std::shared_ptr<const Release> find(std::string_view plugin_id, std::string_view tenant_id) const;
-  /// What a call of this tenant uses. NOT_FOUND: no such plugin. UNAVAILABLE: in quarantine, or the pinned version is gone.
+  /// What a call of this tenant uses. NOT_FOUND: no such plugin. UNAVAILABLE: the tenant is not allowed it, no version is
+  /// within what was approved, it is in quarantine, or the pinned version is gone.
   [[nodiscard]] Result<std::shared_ptr<const Release>> choose(std::string_view plugin_id, std::string_view tenant_id) const;
-  /// For a call with a version chosen earlier. NOT_FOUND, UNAVAILABLE: it is not here any more, or in quarantine.
-  [[nodiscard]] Result<void> may_run(const Release& release) const;
+  /// For a call with a version chosen earlier. Errors as for choose().
+  [[nodiscard]] Result<void> may_run(const Release& release, std::string_view tenant_id) const;
+  /// Which version an approval is about: `version`, or when that is empty what the tenant is meant to use. NOT_FOUND: no such
+  /// plugin or version.
+  [[nodiscard]] Result<std::shared_ptr<const Release>> asking(const std::string& plugin_id, const std::string& version,
+                                                              std::string_view tenant_id) const;
 
   /// Once. Takes over what the store remembers; a content that it does not know is new, as if it were dropped now.
   Result<void> remember(runtime::Task& task, Surroundings surroundings);
@@ -74,7 +89,11 @@ class Registry {
   // For the operator, after remember(); the store's errors pass.
   /// The previous version becomes current, and the other way round; returns it. NOT_FOUND, CONFLICT: there is none.
   Result<std::shared_ptr<const Release>> rollback(runtime::Task& task, std::string_view plugin_id);
-  /// NOT_FOUND: no such plugin, version (the words name those there are) or tenant.
+  /// Approves `seen` together with what was approved for the tenant before, and returns both. NOT_FOUND: no such plugin,
+  /// version or tenant. CONFLICT: the version asks for more than was seen.
+  Result<Capabilities> allow(runtime::Task& task, const Allowance& allowance);
+  /// NOT_FOUND: no such plugin, version (the words name those there are) or tenant. CONFLICT: the version asks for more than
+  /// was approved for the tenant.
   Result<void> pin(runtime::Task& task, const store::PluginPin& pin);
   /// NOT_FOUND: no such plugin or pin.
   Result<void> unpin(runtime::Task& task, std::string_view plugin_id, std::string_view tenant_id);

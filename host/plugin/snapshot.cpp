@@ -3,6 +3,7 @@
 #include "host/plugin/version_order.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace tomada::plugin {
@@ -42,6 +43,31 @@ void choose(const Facts& facts, const std::string& id, Versions& versions) {
   if (versions.previous == versions.current) versions.previous = nullptr;
 }
 
+std::shared_ptr<const Approval> judge(const std::string& text, const Versions& versions) {
+  auto made = std::make_shared<Approval>();  // shared by the tenants with that text
+  if (auto read = from_json(text); read.has_value()) made->capabilities = *std::move(read);
+  made->missing = plugin::missing(asked_by(*versions.current->manifest), made->capabilities);
+  bool is_before = false;  // never a newer one: it may be what current was a roll-back from
+  for (const auto& one : versions.all) {
+    is_before = is_before || one.release == versions.current;
+    if (!is_before || plugin::missing(asked_by(*one.release->manifest), made->capabilities)) continue;
+    made->release = one.release;
+    break;
+  }
+  return made;
+}
+
+void approve(const Facts& facts, const std::string& id, Versions& versions) {
+  std::map<std::string_view, std::shared_ptr<const Approval>> judged;  // by text: there are few
+  const auto& all = facts.remembered.approvals;
+  const auto [first, last] = std::ranges::equal_range(all, id, {}, &store::PluginApproval::plugin_id);
+  for (auto one = first; one != last; ++one) {
+    auto& approval = judged[one->capabilities];
+    if (!approval) approval = judge(one->capabilities, versions);
+    versions.approvals.emplace(one->tenant_id, approval);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Release> Versions::find(std::string_view version) const {
@@ -62,6 +88,35 @@ bool Versions::holds_back(const Release& release) const {
   return quarantine && (quarantine->version.empty() || quarantine->version == release.version);
 }
 
+std::shared_ptr<const Release> Versions::meant_for(std::string_view tenant_id) const {
+  const auto pin = pins.find(tenant_id);
+  return pin == pins.end() ? current : pin->second.release;
+}
+
+std::shared_ptr<const Release> Versions::used_by(std::string_view tenant_id) const {
+  if (pins.contains(tenant_id)) return meant_for(tenant_id);
+  const auto approval = approvals.find(tenant_id);
+  return approval == approvals.end() || !approval->second->release ? current : approval->second->release;
+}
+
+std::optional<Capabilities> Versions::missing(const Release& release, std::string_view tenant_id) const {
+  const auto approval = approvals.find(tenant_id);
+  if (approval == approvals.end()) return asked_by(*release.manifest);
+  if (approval->second->release.get() == &release) return std::nullopt;  // nearly every call
+  return plugin::missing(asked_by(*release.manifest), approval->second->capabilities);
+}
+
+std::size_t Versions::waiting_count() const {
+  std::size_t count = 0;
+  for (const auto& [tenant_id, approval] : approvals) {
+    const auto pin = pins.find(tenant_id);
+    const bool waits = pin == pins.end() ? approval->missing.has_value()
+                                         : pin->second.release && missing(*pin->second.release, tenant_id);
+    if (waits) ++count;
+  }
+  return count;
+}
+
 const Versions* Snapshot::find(std::string_view plugin_id) const {
   const auto found = plugins.find(plugin_id);
   return found == plugins.end() ? nullptr : &found->second;
@@ -75,6 +130,7 @@ std::shared_ptr<const Snapshot> make_snapshot(const Facts& facts) {
     collect(facts, id, versions);
     if (versions.all.empty()) continue;
     choose(facts, id, versions);
+    approve(facts, id, versions);
     for (const auto& pin : facts.remembered.pins)
       if (pin.plugin_id == id) versions.pins[pin.tenant_id] = {pin.version, versions.find(pin.version)};
     for (const auto& quarantine : facts.remembered.quarantines)

@@ -1,6 +1,7 @@
 // All that is known of plugins at one moment. Immutable: whoever holds one sees no change.
 #pragma once
 
+#include "host/plugin/capabilities.hpp"
 #include "host/plugin/release.hpp"
 #include "host/store/plugins.hpp"
 
@@ -20,6 +21,13 @@ struct Pin {
   std::shared_ptr<const Release> release;  // null: no such version is here any more
 };
 
+/// What was approved, and what follows for the plugin's versions. One for all tenants with the same text.
+struct Approval {
+  Capabilities capabilities;              // none when the store has no text yet, or a bad one
+  std::shared_ptr<const Release> release;  // current, or the newest one before it that asks for no more; null: none does
+  std::optional<Capabilities> missing;    // what current asks for beyond it
+};
+
 /// One plugin: at least one version of it can be run.
 struct Versions {
   struct One {
@@ -31,6 +39,7 @@ struct Versions {
   std::shared_ptr<const Release> current;            // takes new calls
   std::shared_ptr<const Release> previous;           // null: there is no way back
   std::map<std::string, Pin, std::less<>> pins;      // by tenant id
+  std::map<std::string, std::shared_ptr<const Approval>, std::less<>> approvals;  // by tenant id; no entry: not allowed
   std::optional<store::PluginQuarantine> quarantine;
 
   /// The newest one of that version, or null.
@@ -40,6 +49,17 @@ struct Versions {
   [[nodiscard]] std::string names() const;
   /// It is one that must not run.
   [[nodiscard]] bool holds_back(const Release& release) const;
+
+  /// What a tenant is meant to use: the pinned version, else current. Null: the pinned one is gone.
+  [[nodiscard]] std::shared_ptr<const Release> meant_for(std::string_view tenant_id) const;
+  /// What its calls use: the same, or while that waits for approval an earlier one. When none may run, and for a tenant that
+  /// is not allowed the plugin, what it is meant to use.
+  [[nodiscard]] std::shared_ptr<const Release> used_by(std::string_view tenant_id) const;
+  /// What that version asks for beyond what was approved for the tenant; nullopt: nothing. All of it for a tenant that is not
+  /// allowed the plugin.
+  [[nodiscard]] std::optional<Capabilities> missing(const Release& release, std::string_view tenant_id) const;
+  /// How many tenants are meant to use a version that waits for approval.
+  [[nodiscard]] std::size_t waiting_count() const;
 };
 
 struct Snapshot {
@@ -59,7 +79,8 @@ struct Facts {
   std::map<std::string, store::PluginQuarantine> held_back;        // by plugin, whether the store knows it or not
 };
 
-/// Current is what was chosen, if it can be run; else the newest version, then the first file by name.
+/// Current is what was chosen, if it can be run; else the newest version, then the first file by name. Of versions with the
+/// same number the one that came last is the newest.
 std::shared_ptr<const Snapshot> make_snapshot(const Facts& facts);
 
 }  // namespace tomada::plugin

@@ -105,6 +105,8 @@ struct Metrics::Impl {
   Family<Counter>& misbehaved = counter("tomada_plugin_misbehaved_total", "Rules of the ABI that a plugin broke");
   Family<Counter>& plugin_loads = counter("plugin_loads_total", "Plugin files that were looked at, by what became of them");
   Family<Gauge>& plugin_quarantined = gauge("plugin_quarantined", "1: the plugin is not called until it is released");
+  Family<Gauge>& approvals_waiting =
+      gauge("plugin_approvals_waiting", "Tenants whose version waits until what it asks for is approved");
   Family<Gauge>& workers = gauge("plugin_workers", "Worker processes that run");
   Family<Counter>& crashes = counter("plugin_crashes_total", "Worker processes that ended without being asked to");
   Family<Counter>& worker_cpu = counter("plugin_worker_cpu_seconds_total", "CPU time of worker processes");
@@ -267,6 +269,10 @@ void Metrics::plugin_loaded(std::string_view plugin, bool available) {
 
 void Metrics::plugin_quarantined(std::string_view plugin, bool is_quarantined) {
   impl_->plugin_quarantined.Add({{"plugin", std::string(plugin)}}).Set(is_quarantined ? 1 : 0);
+}
+
+void Metrics::plugin_approvals_waiting(std::string_view plugin, std::size_t tenants_count) {
+  impl_->approvals_waiting.Add({{"plugin", std::string(plugin)}}).Set(static_cast<double>(tenants_count));
 }
 
 void Metrics::worker_started(std::string_view plugin) {

@@ -32,6 +32,8 @@ class Metrics {
   void plugin_loaded(std::string_view plugin, bool available);
   /// plugin_quarantined{plugin}: 1 or 0.
   void plugin_quarantined(std::string_view plugin, bool is_quarantined);
+  /// plugin_approvals_waiting{plugin}: tenants whose version waits until what it asks for is approved.
+  void plugin_approvals_waiting(std::string_view plugin, std::size_t tenants_count);
   /// plugin_workers{plugin} goes up, and down with the end; `crash`: empty for one that was asked to, else
   /// plugin_crashes_total{plugin,cause}.
   void worker_started(std::string_view plugin);

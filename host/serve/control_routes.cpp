@@ -4,6 +4,7 @@
 #include "host/access/keys.hpp"
 #include "host/base/uuid.hpp"
 #include "host/serve/input.hpp"
+#include "host/serve/integration_view.hpp"
 #include "host/serve/plugin_view.hpp"
 #include "host/serve/problem.hpp"
 
@@ -58,18 +59,70 @@ Outcome<store::Tenant> find_tenant(Task& task, const Parts& parts, const std::st
   return *std::move(tenant);
 }
 
-Answer allow_plugin(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant"}));
-  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
-  const std::string& id = call.params[0];
-  if (!parts.registry.find(id)) {
-    std::string known;
-    for (const auto& [plugin_id, versions] : parts.registry.snapshot()->plugins) known += (known.empty() ? "" : ", ") + plugin_id;
-    return problem(404, Errc::not_found, "no plugin " + id + " is available; there are: " + (known.empty() ? "none" : known));
+/// The version that an approval is about, or the 404 that names what there is.
+Outcome<std::shared_ptr<const plugin::Release>> asking(const Parts& parts, const std::string& id, const std::string& version,
+                                                       const store::Tenant& tenant) {
+  const auto known = parts.registry.snapshot();
+  if (known->find(id) == nullptr) {
+    std::string ids;
+    for (const auto& [plugin_id, versions] : known->plugins) ids += (ids.empty() ? "" : ", ") + plugin_id;
+    return problem(404, Errc::not_found, "no plugin " + id + " is available; there are: " + (ids.empty() ? "none" : ids));
   }
+  TOMADA_TRY_ASSIGN(auto release, parts.registry.asking(id, version, tenant.tenant_id));
+  return release;
+}
+
+/// For whoever is to approve it: what it asks for, what was approved before, and what is new.
+Answer show_capabilities(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Query query, Query::parse(call.request, {"tenant", "version"}));
+  TOMADA_TRY_ASSIGN(const store::Tenant tenant, find_tenant(task, parts, query.text("tenant")));
+  const std::string& id = call.params[0];
+  TOMADA_TRY_ASSIGN(const auto release, asking(parts, id, query.text("version"), tenant));
+  TOMADA_TRY_ASSIGN(const auto allowed, parts.store.tenants().allowed_plugins(task, tenant.tenant_id));
+  const plugin::Capabilities asked = plugin::asked_by(*release->manifest);
+  ordered_json view;
+  view["plugin"] = id;
+  view["version"] = release->version;
+  view["publisher"] = release->manifest->publisher;
+  view["tenant"] = tenant.name;
+  view["capabilities"] = capabilities_view(asked);
+  view["asks_for"] = plugin::words(asked);
+  view["approved"] = view["asks_for_more"] = view["approved_by"] = view["approved_at"] = nullptr;
+  const auto known = parts.registry.snapshot();
+  const plugin::Versions* const versions = known->find(id);
+  const auto approval = versions->approvals.find(tenant.tenant_id);
+  if (approval == versions->approvals.end()) return json_answer(200, view);
+  view["approved"] = capabilities_view(approval->second->capabilities);
+  if (const auto more = versions->missing(*release, tenant.tenant_id)) view["asks_for_more"] = plugin::words(*more);
+  for (const store::AllowedPlugin& one : allowed) {
+    if (one.plugin_id != id) continue;
+    view["approved_by"] = text_or_null(one.approved_by);
+    if (one.approved_at_ms > 0) view["approved_at"] = time_or_null(one.approved_at_ms);
+  }
+  return json_answer(200, view);
+}
+
+Answer allow_plugin(Task& task, const Parts& parts, const Call& call) {
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"tenant", "version", "capabilities"}));
+  TOMADA_TRY_ASSIGN(const std::string name, body.required_text("tenant"));
+  TOMADA_TRY_ASSIGN(const auto version, body.text("version"));
+  TOMADA_TRY_ASSIGN(const auto seen, body.object("capabilities"));
+  const std::string& id = call.params[0];
+  if (!seen)
+    return field_problem("capabilities", "must be what is approved, as GET /control/plugins/" + id + "/capabilities?tenant=" + name +
+                                             " shows it");
+  auto capabilities = plugin::from_json(seen->dump());
+  if (capabilities.has_error()) return field_problem("capabilities", capabilities.error().message);
   TOMADA_TRY_ASSIGN(const store::Tenant tenant, find_tenant(task, parts, name));
-  TOMADA_TRY(parts.store.tenants().allow_plugin(task, tenant.tenant_id, id, parts.clock.unix_ms()));
-  return json_answer(200, {{"plugin", id}, {"tenant", name}, {"allowed", true}});
+  TOMADA_TRY_ASSIGN(const auto release, asking(parts, id, version.value_or(""), tenant));
+  TOMADA_TRY_ASSIGN(const plugin::Capabilities approved,
+                    parts.registry.allow(task, {.plugin_id = id,
+                                                .tenant_id = tenant.tenant_id,
+                                                .version = version.value_or(""),
+                                                .seen = *std::move(capabilities),
+                                                .approved_by = call.request.peer_user.empty() ? "operator" : call.request.peer_user}));
+  return json_answer(200, {{"plugin", id}, {"tenant", name}, {"allowed", true}, {"version", release->version},
+                           {"approved", capabilities_view(approved)}});
 }
 
 /// The tenants by name: pins of a tenant that is gone are gone as well.
@@ -77,15 +130,22 @@ Outcome<ordered_json> available_view(Task& task, const Parts& parts, const plugi
   TOMADA_TRY_ASSIGN(const auto tenants, parts.store.tenants().list(task));
   auto views = ordered_json::array();
   for (const auto& [id, versions] : known.plugins) {
-    auto pins = ordered_json::array();
-    for (const store::Tenant& tenant : tenants)
+    auto pins = ordered_json::array(), waiting = ordered_json::array();
+    for (const store::Tenant& tenant : tenants) {
       if (const auto pin = versions.pins.find(tenant.tenant_id); pin != versions.pins.end())
         pins.push_back({{"tenant", tenant.name}, {"version", pin->second.version}, {"available", pin->second.release != nullptr}});
+      if (auto one = waiting_view(versions, tenant.tenant_id); !one.is_null()) {
+        ordered_json named{{"tenant", tenant.name}};
+        named.update(one);
+        waiting.push_back(std::move(named));
+      }
+    }
     ordered_json view;
     view["id"] = id;
     view["version"] = versions.current->version;
     view["versions"] = versions_view(versions);
     view["pins"] = std::move(pins);
+    view["waiting"] = std::move(waiting);
     view["quarantine"] = quarantine_view(versions.quarantine);
     views.push_back(std::move(view));
   }
@@ -151,6 +211,7 @@ void add_control_routes(Router& router, const Parts& parts) {
   router.add("POST", "/control/tenants", Access::host, with(create_tenant));
   router.add("POST", "/control/keys", Access::host, with(create_key));
   router.add("GET", "/control/plugins", Access::host, with(list_plugins));
+  router.add("GET", "/control/plugins/{id}/capabilities", Access::host, with(show_capabilities));
   router.add("POST", "/control/plugins/{id}/allow", Access::host, with(allow_plugin));
   router.add("POST", "/control/plugins/{id}/rollback", Access::host, with(roll_back_plugin));
   router.add("POST", "/control/plugins/{id}/pin", Access::host, with(pin_plugin));

@@ -29,6 +29,7 @@ struct Request {
   Origin origin{Origin::network};
   std::string target{};        // path and query exactly as the client wrote them; from the wire only
   std::string peer_address{};  // "203.0.113.7"; empty on the control socket
+  std::string peer_user{};     // on the control socket: who the kernel says it is; empty: it does not
 
   /// The first value of a header by name (any case), or empty.
   [[nodiscard]] std::string_view header(std::string_view name) const;

@@ -40,6 +40,8 @@ ordered_json plugin_view(const plugin::Release& release, const plugin::Versions&
   const auto pin = versions.pins.find(tenant_id);
   view["pinned"] = pin == versions.pins.end() ? ordered_json(nullptr) : ordered_json(pin->second.version);
   view["quarantine"] = quarantine_view(versions.quarantine);
+  view["capabilities"] = capabilities_view(plugin::asked_by(manifest));
+  view["waiting"] = waiting_view(versions, tenant_id);
   return view;
 }
 
@@ -57,6 +59,22 @@ ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quara
 ordered_json signature_view(const std::optional<plugin::Signer>& signer) {
   if (!signer) return nullptr;
   return {{"key", signer->fingerprint}, {"trusted_as", text_or_null(signer->name)}};
+}
+
+ordered_json capabilities_view(const plugin::Capabilities& capabilities) {
+  return {{"hosts", capabilities.hosts}, {"secrets", capabilities.secrets}, {"storage", capabilities.storage}};
+}
+
+ordered_json waiting_view(const plugin::Versions& versions, std::string_view tenant_id) {
+  const auto meant = versions.meant_for(tenant_id);
+  if (!meant || !versions.approvals.contains(tenant_id)) return nullptr;
+  const auto more = versions.missing(*meant, tenant_id);
+  if (!more) return nullptr;
+  const auto used = versions.used_by(tenant_id);
+  return {{"version", meant->version},
+          {"capabilities", capabilities_view(*more)},
+          {"asks_for_more", plugin::words(*more)},
+          {"uses", used == meant ? ordered_json(nullptr) : ordered_json(used->version)}};
 }
 
 ordered_json versions_view(const plugin::Versions& versions) {
@@ -83,9 +101,8 @@ void add_plugin_routes(Router& router, const Parts& parts) {
     for (const auto& [id, versions] : known->plugins) {
       const bool is_allowed = std::any_of(allowed.begin(), allowed.end(),
                                           [&plugin_id = id](const store::AllowedPlugin& one) { return one.plugin_id == plugin_id; });
-      const auto pin = versions.pins.find(call.principal.tenant_id);
-      const auto used = pin != versions.pins.end() && pin->second.release ? pin->second.release : versions.current;
-      plugins.push_back(plugin_view(*used, versions, call.principal.tenant_id, is_allowed));
+      const auto used = versions.used_by(call.principal.tenant_id);
+      plugins.push_back(plugin_view(used ? *used : *versions.current, versions, call.principal.tenant_id, is_allowed));
     }
     return json_answer(200, {{"plugins", std::move(plugins)}});
   });

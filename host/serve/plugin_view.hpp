@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <optional>
+#include <string_view>
 
 namespace tomada::serve {
 
@@ -16,5 +17,11 @@ nlohmann::ordered_json versions_view(const plugin::Versions& versions);
 nlohmann::ordered_json signature_view(const std::optional<plugin::Signer>& signer);
 /// {version, reason, signal, last_service, since}, or null.
 nlohmann::ordered_json quarantine_view(const std::optional<store::PluginQuarantine>& quarantine);
+
+/// {hosts, secrets, storage}
+nlohmann::ordered_json capabilities_view(const plugin::Capabilities& capabilities);
+/// What the tenant waits for: {version, capabilities, asks_for_more, uses}; `uses`: the version of its calls meanwhile, or null.
+/// Null: it waits for nothing.
+nlohmann::ordered_json waiting_view(const plugin::Versions& versions, std::string_view tenant_id);
 
 }  // namespace tomada::serve

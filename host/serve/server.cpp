@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -34,12 +37,21 @@ using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, asi
 
 constexpr std::chrono::milliseconds k_accept_pause{100};  // when the process is out of descriptors
 
-/// The kernel's word on who connected: the owner of this process, or root.
-bool is_owner(Socket& socket) {
+/// The kernel's word on who connected.
+std::optional<uid_t> user_of_peer(Socket& socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == geteuid() || peer.uid == 0;
+  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
+
+/// "tomada", or the number when it has no name.
+std::string name_of(uid_t user) {
+  std::array<char, 16 * 1024> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return std::to_string(user);
+  return found->pw_name;
 }
 
 /// "203.0.113.7", also where an IPv6 listener shows it as ::ffff:203.0.113.7; empty when the peer is gone already.
@@ -79,6 +91,7 @@ struct Server::Impl {
   runtime::Loops& loops;
   Handler handler;
   ServerLimits limits;
+  const std::string owner{name_of(geteuid())};  // asked for once: who knows the names may be another machine
   settings::ListenAddress bound;
   std::filesystem::path control_path;
   std::vector<std::unique_ptr<Shard>> shards;
@@ -114,7 +127,7 @@ struct Server::Impl {
 
   void add_listener(Shard& shard, Descriptor descriptor, int family, Origin origin);
   void accept(Task& task, Shard& shard, Acceptor& acceptor, Origin origin);
-  void start_session(Shard& shard, Socket socket, Origin origin);
+  void start_session(Shard& shard, Socket socket, Origin origin, std::string peer);
   static void refuse(Socket socket);
   void on_each_shard(const std::function<void(Shard&)>& act);
 };
@@ -147,8 +160,13 @@ void Server::Impl::accept(Task& task, Shard& shard, Acceptor& acceptor, Origin o
       }
       continue;
     }
-    if (origin == Origin::control && !is_owner(socket)) continue;
-    if (origin == Origin::network) {
+    std::string peer;
+    if (origin == Origin::control) {
+      const auto user = user_of_peer(socket);
+      if (user != geteuid() && user != 0) continue;  // the owner of this process, or root
+      peer = user == geteuid() ? owner : "root";
+    } else {
+      peer = address_of_peer(socket);
       const int on = 1;  // an answer is one write: nothing to gain from waiting
       (void)setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
@@ -157,14 +175,14 @@ void Server::Impl::accept(Task& task, Shard& shard, Acceptor& acceptor, Origin o
       refuse(std::move(socket));
       continue;
     }
-    start_session(shard, std::move(socket), origin);
+    start_session(shard, std::move(socket), origin, std::move(peer));
   }
 }
 
-void Server::Impl::start_session(Shard& shard, Socket socket, Origin origin) {
+void Server::Impl::start_session(Shard& shard, Socket socket, Origin origin, std::string peer) {
   ++connections_count;
   runtime::spawn("api session", shard.loop, Deadline::never(),
-                 [this, &shard, origin, peer = origin == Origin::network ? address_of_peer(socket) : std::string(),
+                 [this, &shard, origin, peer = std::move(peer),
                   socket = std::move(socket)](Task& task) mutable {
                    const Alive alive(gate);
                    struct Counted {

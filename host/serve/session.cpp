@@ -156,7 +156,7 @@ Session::Read Session::read_request(Task& task, Incoming& incoming) {
   }
   incoming.keep_alive = parser.keep_alive();
   incoming.request.origin = origin_;
-  incoming.request.peer_address = peer_address_;
+  (origin_ == Origin::network ? incoming.request.peer_address : incoming.request.peer_user) = peer_;
   take_header(parser, incoming.request);
   if (parser.is_done()) return Read::complete;
 

@@ -21,8 +21,8 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::generic::stream_pro
 /// Lives on its task's stack; loop thread only.
 class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  Session(Socket socket, Origin origin, std::string peer_address, const Server::Handler& handler, const ServerLimits& limits)
-      : socket_(std::move(socket)), origin_(origin), peer_address_(std::move(peer_address)), handler_(handler), limits_(limits) {}
+  Session(Socket socket, Origin origin, std::string peer, const Server::Handler& handler, const ServerLimits& limits)
+      : socket_(std::move(socket)), origin_(origin), peer_(std::move(peer)), handler_(handler), limits_(limits) {}
 
   void run(runtime::Task& task);
   /// Ends now unless a request is being worked on or answered; then after its answer.
@@ -56,7 +56,7 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
 
   Socket socket_;
   Origin origin_;
-  std::string peer_address_;
+  std::string peer_;  // an address, on the control socket a user
   const Server::Handler& handler_;
   const ServerLimits& limits_;
   Inbox inbox_;

@@ -1,5 +1,6 @@
 #include "host/service/call_base.hpp"
 
+#include "host/abi/checks.hpp"
 #include "host/service/redactor.hpp"
 
 #include <spdlog/spdlog.h>
@@ -108,6 +109,7 @@ Result<std::unique_ptr<abi::HttpExchange>> CallBase::http_open(abi::HttpRequest 
 }
 
 Result<std::string> CallBase::storage_get(std::string_view key) {
+  TOMADA_TRY(abi::check_storage_is_named(manifest_));
   TOMADA_TRY(task_.check());
   TOMADA_TRY_ASSIGN(auto value, environment_.store.values().get(task_, integration_.tenant_id,
                                                                 integration_.config_id, key));

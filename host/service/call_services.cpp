@@ -1,5 +1,6 @@
 #include "host/service/call_services.hpp"
 
+#include "host/abi/checks.hpp"
 #include "host/service/call_base.hpp"
 #include "host/service/record_page.hpp"
 
@@ -68,10 +69,12 @@ class CallServices final : public CallBase {
   }
 
   Result<void> storage_put(std::string_view key, std::string_view value) override {
+    TOMADA_TRY(abi::check_storage_is_named(manifest_));
     TOMADA_TRY(task_.check());
     return environment_.store.values().put(task_, integration_.tenant_id, integration_.config_id, key, value);
   }
   Result<void> storage_remove(std::string_view key) override {
+    TOMADA_TRY(abi::check_storage_is_named(manifest_));
     TOMADA_TRY(task_.check());
     return environment_.store.values().remove(task_, integration_.tenant_id, integration_.config_id, key);
   }

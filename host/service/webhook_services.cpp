@@ -1,5 +1,7 @@
 #include "host/service/webhook_services.hpp"
 
+#include "host/abi/checks.hpp"
+
 namespace tomada::service {
 namespace {
 
@@ -72,6 +74,7 @@ Result<void> WebhookServices::storage_put(std::string_view key, std::string_view
 Result<void> WebhookServices::storage_remove(std::string_view key) { return keep(key, std::nullopt); }
 
 Result<void> WebhookServices::keep(std::string_view key, std::optional<std::string> value) {
+  TOMADA_TRY(abi::check_storage_is_named(manifest_));
   TOMADA_TRY(task_.check());
   if (key.size() > store::k_value_key_bytes_max)
     return fail(Errc::invalid_data, "a key has at most " + std::to_string(store::k_value_key_bytes_max) + " bytes");

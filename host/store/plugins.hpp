@@ -13,6 +13,7 @@ namespace tomada::store {
 
 inline constexpr std::size_t k_plugin_versions_count_max = 20;  // of one plugin
 inline constexpr std::size_t k_plugin_pins_count_max = 10'000;  // of all tenants
+inline constexpr std::size_t k_plugin_approvals_count_max = 100'000;  // of all tenants
 
 /// A file that passed all checks once; its bytes lie in the host's private directory under their digest.
 struct PluginVersion {
@@ -40,6 +41,16 @@ struct PluginPin {
   bool operator==(const PluginPin&) const = default;
 };
 
+/// A tenant may use a plugin, within what was approved for it.
+struct PluginApproval {
+  std::string plugin_id;
+  std::string tenant_id;
+  std::string capabilities;  // as the registry writes them; empty: allowed before they were recorded
+  std::string approved_by;   // the operator's user name, or "upgrade"
+  std::int64_t approved_at_ms{};
+  bool operator==(const PluginApproval&) const = default;
+};
+
 struct PluginQuarantine {
   std::string plugin_id;
   std::string version;
@@ -55,11 +66,12 @@ struct PluginState {
   std::vector<PluginVersion> versions;  // of each plugin the oldest first
   std::vector<PluginChoice> choices;
   std::vector<PluginPin> pins;
+  std::vector<PluginApproval> approvals;  // of each plugin by tenant id
   std::vector<PluginQuarantine> quarantines;
   bool operator==(const PluginState&) const = default;
 };
 
-/* Small tables, belonging to the operator and not to a tenant (but a pin goes with its tenant).
+/* Small tables, belonging to the operator and not to a tenant (but a pin goes with its tenant, and an approval stays with it).
  * A version is in use while it is chosen, the previous one, or a tenant's pin names it. */
 class Plugins {
  public:
@@ -78,6 +90,12 @@ class Plugins {
   virtual Result<void> pin(runtime::Task& task, const PluginPin& pin) = 0;
   /// NOT_FOUND: there is none.
   virtual Result<void> unpin(runtime::Task& task, std::string_view plugin_id, std::string_view tenant_id) = 0;
+  /// In place of the tenant's approval before; it is allowed the plugin from its first one on. NOT_FOUND: no such tenant.
+  /// INVALID_DATA: over k_plugin_approvals_count_max. Whether there is such a plugin is not asked.
+  virtual Result<void> approve(runtime::Task& task, const PluginApproval& approval) = 0;
+  /// The same for approvals whose capabilities were not recorded, and for no others: of that tenant, or of all when
+  /// `tenant_id` is empty. Returns how many.
+  virtual Result<std::int64_t> adopt(runtime::Task& task, const PluginApproval& approval) = 0;
   /// In place of the one before. For a plugin with no version as well.
   virtual Result<void> quarantine(runtime::Task& task, const PluginQuarantine& quarantine) = 0;
   /// NOT_FOUND: it is not in quarantine.

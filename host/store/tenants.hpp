@@ -29,6 +29,8 @@ struct ApiKey {
 struct AllowedPlugin {
   std::string plugin_id;
   std::int64_t created_at_ms{};
+  std::string approved_by;        // the last approval's; empty: from before it was recorded
+  std::int64_t approved_at_ms{};  // 0: the same
 };
 
 class Tenants {
@@ -43,9 +45,7 @@ class Tenants {
   virtual Result<void> add_key(runtime::Task& task, const ApiKey& key) = 0;
   virtual Result<std::optional<ApiKey>> find_key(runtime::Task& task, std::string_view key_sha256) = 0;
 
-  /// Allowing twice changes nothing.
-  virtual Result<void> allow_plugin(runtime::Task& task, std::string_view tenant_id, std::string_view plugin_id,
-                                    std::int64_t now_ms) = 0;
+  // Plugins::approve() allows one.
   virtual Result<bool> is_plugin_allowed(runtime::Task& task, std::string_view tenant_id,
                                          std::string_view plugin_id) = 0;
   virtual Result<std::vector<AllowedPlugin>> allowed_plugins(runtime::Task& task, std::string_view tenant_id) = 0;

@@ -151,7 +151,7 @@ export async function hostileBench({ windows = 5, seconds = 10, stories = [ATTAC
     const integrations = {};
     for (const provider of ['example', 'hostile', 'hostile_thread']) {
       const id = provider.replace('_', '-');
-      await host.cliOk('plugin', 'allow', id, '--tenant', 'acme');
+      await host.cliOk('plugin', 'allow', id, '--tenant', 'acme', '--yes');
       const config = provider === 'example' ? { base_url: nginx.url } : {};
       const credentials = provider === 'example' ? { token: 'right-token' } : {};
       const answer = await host.api('POST', '/v1/integrations', { key, body: { provider: id, name: provider, config, credentials } });

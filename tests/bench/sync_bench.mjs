@@ -67,7 +67,7 @@ async function syncRound(url, rows, plugin_dir, env, raw_round) {
   try {
     await host.cliOk('tenant', 'create', 'bench');
     const key = await host.cliOk('key', 'create', '--tenant', 'bench', '--role', 'admin');
-    await host.cliOk('plugin', 'allow', 'example', '--tenant', 'bench');
+    await host.cliOk('plugin', 'allow', 'example', '--tenant', 'bench', '--yes');
     const { id } = await expectStatus(host.api('POST', '/v1/integrations',
       { key, body: { provider: 'example', name: 'bench', config: { base_url: url }, credentials: { token: 'bench-token' } } }),
     201, 'the integration');

@@ -139,7 +139,7 @@ export async function tomadaPeer(folder, env = {}) {
   const host = await Host.start({ data_dir: folder, env });
   try {
     await host.cliOk('tenant', 'create', 'bench');
-    await host.cliOk('plugin', 'allow', 'stripe', '--tenant', 'bench');
+    await host.cliOk('plugin', 'allow', 'stripe', '--tenant', 'bench', '--yes');
     const key = await host.cliOk('key', 'create', '--tenant', 'bench', '--role', 'admin');
     const { id } = await expectStatus(host.api('POST', '/v1/integrations', { key, body: {
       provider: 'stripe', name: 'bench', config: {}, credentials: { api_key: 'sk_test_bench', webhook_secret: SECRET },

@@ -120,7 +120,7 @@ async function demo() {
   await step('Tenant, key, plugin', async () => {
     await host.cliOk('tenant', 'create', 'demo');
     key = await host.cliOk('key', 'create', '--tenant', 'demo', '--role', 'admin');
-    await host.cliOk('plugin', 'allow', 'aws-s3', '--tenant', 'demo');
+    await host.cliOk('plugin', 'allow', 'aws-s3', '--tenant', 'demo', '--yes');
     return 'demo may use aws-s3';
   });
   await step('S3 connected', async () => {

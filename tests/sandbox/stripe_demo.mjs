@@ -99,7 +99,7 @@ async function watch({ sandbox, sender, feed, check, show }) {
 export async function stripeDemo({ host, key, sandbox, step, sync, check, expect, show }) {
   let integration;
   await step('Stripe connected', async () => {
-    await host.cliOk('plugin', 'allow', 'stripe', '--tenant', 'demo');
+    await host.cliOk('plugin', 'allow', 'stripe', '--tenant', 'demo', '--yes');
     const body = {
       provider: 'stripe', name: 'demo account', config: { base_url: sandbox.url },
       credentials: { api_key: sandbox.api_key, webhook_secret },

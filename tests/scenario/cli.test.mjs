@@ -11,7 +11,7 @@ test('tenants, keys and plugins are set up without a host and found by it', asyn
   t.after(() => fs.rmSync(data_dir, { recursive: true, force: true }));
   const host = new Host({ data_dir });
   await host.cliOk('tenant', 'create', 'acme');
-  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');
   const before = await host.cliOk('key', 'create', '--tenant', 'acme', '--role', 'admin');
   assert.match(before, /^\S+$/, 'the key alone');
   await host.launch();

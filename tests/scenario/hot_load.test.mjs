@@ -86,7 +86,7 @@ test('a file that is dropped is available at once, and so is each newer version'
     times_ms.push(Math.round(performance.now() - dropped));
   }
   t.diagnostic(`from the drop to the API: ${times_ms.join(', ')} ms`);
-  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');
   const integration = await connect(host, key, provider);
   assert.equal(await letter(host, key, integration, provider), letter_of('0.9.0'));
   const { versions } = await offered(host, key);
@@ -238,7 +238,7 @@ test('a link that is changed, and a folder that is replaced as a whole', async (
     link(version);
     await current(host, key, version);
   }
-  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');
   const integration = await connect(host, key, provider);
   fs.renameSync(folder, `${folder}.old`);
   t.after(() => fs.rmSync(`${folder}.old`, { recursive: true, force: true }));
@@ -254,7 +254,7 @@ test('a plugin that crashes for several integrations is in quarantine until it i
   const key = await tenant(host, 'acme', []);
   put(folder, 'hostile.so', fs.readFileSync(hostile));
   await until('the plugin', () => plugin(host, 'hostile'));
-  await host.cliOk('plugin', 'allow', 'hostile', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'hostile', '--tenant', 'acme', '--yes');
   const make = async (name) => {
     const answer = await host.api('POST', '/v1/integrations', { key, body: { provider: 'hostile', name, config: {}, credentials: {} } });
     assert.equal(answer.status, 201, JSON.stringify(answer.body));

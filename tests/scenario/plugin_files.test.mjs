@@ -52,7 +52,7 @@ test('bad files in the plugin directory are refused in words and the good one st
     assert.ok(line, `${name} is listed:\n${list}`);
   }
   await host.cliOk('tenant', 'create', 'acme');
-  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');
   const key = await host.cliOk('key', 'create', '--tenant', 'acme', '--role', 'admin');
   const { body } = await host.api('GET', '/v1/plugins', { key });
   assert.match(JSON.stringify(body), /"example"/);

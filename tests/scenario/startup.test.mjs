@@ -115,7 +115,7 @@ test('a full disk fails the sync with a reason; with room again it goes on and n
     fs.rmSync(data_dir, { recursive: true });
   });
   await host.cliOk('tenant', 'create', 'acme');
-  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme');
+  await host.cliOk('plugin', 'allow', 'example', '--tenant', 'acme', '--yes');
   const key = await host.cliOk('key', 'create', '--tenant', 'acme', '--role', 'admin');
   const id = await connect(host, key, provider);
   for (let i = 0; i < 1000; ++i) provider.set(`item-${String(i).padStart(5, '0')}`, `${i} ${'x'.repeat(500)}`);

@@ -84,7 +84,7 @@ export async function acme(t, { provider, env = {}, ...options } = {}) {
 // A tenant that may use `plugins`, and its admin key.
 export async function tenant(host, name, plugins = ['example']) {
   await host.cliOk('tenant', 'create', name);
-  for (const plugin of plugins) await host.cliOk('plugin', 'allow', plugin, '--tenant', name);
+  for (const plugin of plugins) await host.cliOk('plugin', 'allow', plugin, '--tenant', name, '--yes');
   return host.cliOk('key', 'create', '--tenant', name, '--role', 'admin');
 }
 

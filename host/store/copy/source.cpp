@@ -44,7 +44,7 @@ Result<std::string> Source::fingerprint() {
   auto query = connection_->prepare(
       "SELECT (SELECT min(applied_at_ms) FROM schema_migrations) || '/' || (SELECT max(version) FROM schema_migrations)"
       " || '/' || (SELECT count(*) FROM tenants) || '/' || (SELECT count(*) FROM api_keys)"
-      " || '/' || (SELECT count(*) FROM allowed_plugins) || '/' || (SELECT count(*) || '+' || total(version) || '+' ||"
+      " || '/' || (SELECT count(*) || '+' || total(approved_at_ms) FROM allowed_plugins) || '/' || (SELECT count(*) || '+' || total(version) || '+' ||"
       " coalesce(max(updated_at_ms), 0) FROM api_configurations)"
       " || '/' || (SELECT count(*) || '+' || total(version) FROM apps) || '/' || (SELECT last FROM record_sequence)"
       " || '/' || (SELECT total(generation) FROM sync_state) || '/' || (SELECT count(*) FROM sync_operations)"

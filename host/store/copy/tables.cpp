@@ -13,7 +13,9 @@ using enum Kind;
 constexpr std::array k_tenants{Column{"tenant_id", id}, Column{"name"}, Column{"created_at", Kind::time}};
 constexpr std::array k_api_keys{Column{"key_id", id}, Column{"tenant_id", id}, Column{"role"}, Column{"key_sha256"},
                                 Column{"created_at", Kind::time}};
-constexpr std::array k_allowed_plugins{Column{"tenant_id", id}, Column{"plugin_id"}, Column{"created_at", Kind::time}};
+constexpr std::array k_allowed_plugins{
+    Column{"tenant_id", id}, Column{"plugin_id"}, Column{"created_at", Kind::time}, Column{"capabilities", text, Null::yes},
+    Column{"approved_by"}, Column{"approved_at", Kind::time, Null::yes}};
 constexpr std::array k_tenant_keys{Column{"tenant_id", id}, Column{"wrapped_key", bytes}};
 constexpr std::array k_apps{
     Column{"app_id", id}, Column{"tenant_id", id}, Column{"app_name"}, Column{"provider_name"},
@@ -98,7 +100,8 @@ constexpr std::array k_tables{
           .rows = "SELECT key_id, tenant_id, role, key_sha256, created_at_ms FROM api_keys WHERE key_id > ?1 ORDER BY key_id",
           .count = "SELECT count(*) FROM api_keys"},
     Table{.name = "allowed_plugins", .relation = "allowed_plugins", .columns = k_allowed_plugins, .keys_count = 2,
-          .rows = "SELECT tenant_id, plugin_id, created_at_ms FROM allowed_plugins WHERE (tenant_id, plugin_id) > (?1, ?2)"
+          .rows = "SELECT tenant_id, plugin_id, created_at_ms, capabilities, approved_by, approved_at_ms FROM allowed_plugins"
+                  " WHERE (tenant_id, plugin_id) > (?1, ?2)"
                   " ORDER BY tenant_id, plugin_id",
           .count = "SELECT count(*) FROM allowed_plugins"},
     Table{.name = "tenant_keys", .relation = "tenant_keys", .columns = k_tenant_keys, .keys_count = 1,

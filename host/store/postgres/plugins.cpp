@@ -34,6 +34,14 @@ PluginState read_state(Connection& connection) {
   for (const Row row : connection.query("SELECT plugin_id, tenant_id, version FROM integrations.plugin_pins"
                                         " ORDER BY plugin_id COLLATE \"C\", tenant_id"))
     state.pins.push_back({.plugin_id = row.text(0), .tenant_id = row.text(1), .version = row.text(2)});
+  for (const Row row : connection.query("SELECT plugin_id, tenant_id, coalesce(capabilities, ''), approved_by,"
+                                        " coalesce(integrations.ms(approved_at), 0) FROM integrations.allowed_plugins"
+                                        " ORDER BY plugin_id COLLATE \"C\", tenant_id"))
+    state.approvals.push_back({.plugin_id = row.text(0),
+                               .tenant_id = row.text(1),
+                               .capabilities = row.text(2),
+                               .approved_by = row.text(3),
+                               .approved_at_ms = row.integer(4)});
   for (const Row row : connection.query("SELECT plugin_id, version, reason, signal, last_service, since_ms"
                                         " FROM integrations.plugin_quarantines ORDER BY plugin_id COLLATE \"C\""))
     state.quarantines.push_back({.plugin_id = row.text(0),
@@ -61,7 +69,7 @@ Result<void> make_room(Connection& connection, const std::string& plugin_id) {
   return {};
 }
 
-/// Everything as the host: only pins have a tenant, and the operator sets them.
+/// Everything as the host: only pins and approvals have a tenant, and the operator sets them.
 class PostgresPlugins final : public Plugins {
  public:
   explicit PostgresPlugins(Database& database) : database_(database) {}
@@ -139,6 +147,40 @@ class PostgresPlugins final : public Plugins {
       if (connection.run("DELETE FROM integrations.plugin_pins WHERE plugin_id = $1 AND tenant_id = $2", plugin_id, tenant_id) == 0)
         return no_pin(plugin_id);
       return {};
+    });
+  }
+
+  Result<void> approve(runtime::Task& task, const PluginApproval& approval) override {
+    if (!is_uuid(approval.tenant_id)) return no_tenant();
+    return database_.write(task, k_every_tenant, [&](Connection& connection) -> Result<void> {
+      one_at_a_time(connection);
+      if (connection.query("SELECT 1 FROM integrations.tenants WHERE tenant_id = $1 FOR KEY SHARE", approval.tenant_id).empty())
+        return no_tenant();
+      if (connection.run("UPDATE integrations.allowed_plugins SET capabilities = nullif($3, ''), approved_by = $4,"
+                         " approved_at = integrations.at($5) WHERE plugin_id = $1 AND tenant_id = $2",
+                         approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                         approval.approved_at_ms) > 0)
+        return {};
+      if (count_of(connection.query("SELECT count(*) FROM integrations.allowed_plugins")) >=
+          static_cast<std::int64_t>(k_plugin_approvals_count_max))
+        return fail(Errc::invalid_data, "there are " + std::to_string(k_plugin_approvals_count_max) + " approvals already");
+      connection.run("INSERT INTO integrations.allowed_plugins"
+                     " (plugin_id, tenant_id, capabilities, approved_by, approved_at, created_at)"
+                     " VALUES ($1, $2, nullif($3, ''), $4, integrations.at($5), integrations.at($5))",
+                     approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                     approval.approved_at_ms);
+      return {};
+    });
+  }
+
+  Result<std::int64_t> adopt(runtime::Task& task, const PluginApproval& approval) override {
+    if (!approval.tenant_id.empty() && !is_uuid(approval.tenant_id)) return 0;
+    return database_.write(task, k_every_tenant, [&](Connection& connection) -> Result<std::int64_t> {
+      return connection.run("UPDATE integrations.allowed_plugins SET capabilities = $3, approved_by = $4,"
+                            " approved_at = integrations.at($5)"
+                            " WHERE plugin_id = $1 AND ($2 = '' OR tenant_id::text = $2) AND capabilities IS NULL",
+                            approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                            approval.approved_at_ms);
     });
   }
 

@@ -54,4 +54,12 @@ CREATE POLICY of_tenant ON integrations.plugin_pins USING ((SELECT integrations.
   OR tenant_id = (SELECT integrations.current_tenant()))
 )sql";
 
+/* What was approved with an allowed plugin. Without a text: allowed before there was one (plugin::Registry fills it in). */
+const char k_approvals[] = R"sql(
+ALTER TABLE integrations.allowed_plugins
+  ADD COLUMN capabilities text,
+  ADD COLUMN approved_by text NOT NULL DEFAULT '',
+  ADD COLUMN approved_at timestamptz
+)sql";
+
 }  // namespace tomada::store::postgres

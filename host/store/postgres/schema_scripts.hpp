@@ -5,5 +5,6 @@ namespace tomada::store::postgres {
 
 extern const char k_views[];
 extern const char k_plugins[];
+extern const char k_approvals[];
 
 }  // namespace tomada::store::postgres

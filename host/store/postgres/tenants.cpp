@@ -76,17 +76,6 @@ class PostgresTenants final : public Tenants {
     });
   }
 
-  Result<void> allow_plugin(runtime::Task& task, std::string_view tenant_id, std::string_view plugin_id,
-                            std::int64_t now_ms) override {
-    return database_.write(task, tenant_id, [&](Connection& connection) -> Result<void> {
-      TOMADA_TRY(require_tenant(connection, tenant_id));
-      connection.run("INSERT INTO integrations.allowed_plugins (tenant_id, plugin_id, created_at)"
-                     " VALUES ($1, $2, integrations.at($3)) ON CONFLICT DO NOTHING",
-                     tenant_id, plugin_id, now_ms);
-      return {};
-    });
-  }
-
   Result<bool> is_plugin_allowed(runtime::Task& task, std::string_view tenant_id,
                                  std::string_view plugin_id) override {
     return database_.read(task, tenant_id, [&](Connection& connection) -> Result<bool> {
@@ -100,10 +89,11 @@ class PostgresTenants final : public Tenants {
   Result<std::vector<AllowedPlugin>> allowed_plugins(runtime::Task& task, std::string_view tenant_id) override {
     return database_.read(task, tenant_id, [&](Connection& connection) -> Result<std::vector<AllowedPlugin>> {
       std::vector<AllowedPlugin> plugins;
-      for (const Row row : connection.query("SELECT plugin_id, integrations.ms(created_at) FROM integrations.allowed_plugins"
+      for (const Row row : connection.query("SELECT plugin_id, integrations.ms(created_at), approved_by,"
+                                            " coalesce(integrations.ms(approved_at), 0) FROM integrations.allowed_plugins"
                                             " WHERE tenant_id = $1 ORDER BY plugin_id COLLATE \"C\"",
                                             tenant_id))
-        plugins.push_back({row.text(0), row.integer(1)});
+        plugins.push_back({row.text(0), row.integer(1), row.text(2), row.integer(3)});
       return plugins;
     });
   }

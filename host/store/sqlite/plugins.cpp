@@ -26,6 +26,15 @@ PluginState read_state(Connection& connection) {
                              .chosen_at_ms = choices.integer(3)});
   auto pins = connection.prepare("SELECT plugin_id, tenant_id, version FROM plugin_pins ORDER BY plugin_id, tenant_id");
   while (pins.step()) state.pins.push_back({.plugin_id = pins.text(0), .tenant_id = pins.text(1), .version = pins.text(2)});
+  auto approvals = connection.prepare(
+      "SELECT plugin_id, tenant_id, coalesce(capabilities, ''), approved_by, coalesce(approved_at_ms, 0)"
+      " FROM allowed_plugins ORDER BY plugin_id, tenant_id");
+  while (approvals.step())
+    state.approvals.push_back({.plugin_id = approvals.text(0),
+                               .tenant_id = approvals.text(1),
+                               .capabilities = approvals.text(2),
+                               .approved_by = approvals.text(3),
+                               .approved_at_ms = approvals.integer(4)});
   auto quarantines = connection.prepare(
       "SELECT plugin_id, version, reason, signal, last_service, since_ms FROM plugin_quarantines ORDER BY plugin_id");
   while (quarantines.step())
@@ -117,6 +126,35 @@ class SqlitePlugins final : public Plugins {
       if (connection.run("DELETE FROM plugin_pins WHERE plugin_id = ?1 AND tenant_id = ?2", plugin_id, tenant_id) == 0)
         return fail(Errc::not_found, "the tenant has no pin on plugin " + std::string(plugin_id));
       return {};
+    });
+  }
+
+  Result<void> approve(runtime::Task& task, const PluginApproval& approval) override {
+    return database_.write(task, [&](Connection& connection) -> Result<void> {
+      if (!connection.prepare("SELECT 1 FROM tenants WHERE tenant_id = ?1").first(approval.tenant_id))
+        return fail(Errc::not_found, "there is no such tenant");
+      if (connection.run("UPDATE allowed_plugins SET capabilities = nullif(?3, ''), approved_by = ?4, approved_at_ms = ?5"
+                         " WHERE plugin_id = ?1 AND tenant_id = ?2",
+                         approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                         approval.approved_at_ms) > 0)
+        return {};
+      auto count = connection.prepare("SELECT count(*) FROM allowed_plugins");
+      if (count.step() && count.integer(0) >= static_cast<std::int64_t>(k_plugin_approvals_count_max))
+        return fail(Errc::invalid_data, "there are " + std::to_string(k_plugin_approvals_count_max) + " approvals already");
+      connection.run("INSERT INTO allowed_plugins (plugin_id, tenant_id, capabilities, approved_by, approved_at_ms, created_at_ms)"
+                     " VALUES (?1, ?2, nullif(?3, ''), ?4, ?5, ?5)",
+                     approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                     approval.approved_at_ms);
+      return {};
+    });
+  }
+
+  Result<std::int64_t> adopt(runtime::Task& task, const PluginApproval& approval) override {
+    return database_.write(task, [&](Connection& connection) -> Result<std::int64_t> {
+      return connection.run("UPDATE allowed_plugins SET capabilities = ?3, approved_by = ?4, approved_at_ms = ?5"
+                            " WHERE plugin_id = ?1 AND ?2 IN ('', tenant_id) AND capabilities IS NULL",
+                            approval.plugin_id, approval.tenant_id, approval.capabilities, approval.approved_by,
+                            approval.approved_at_ms);
     });
   }
 

@@ -282,8 +282,15 @@ CREATE TABLE plugin_quarantines (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+/* What was approved with an allowed plugin. Without a text: allowed before there was one (plugin::Registry fills it in). */
+constexpr const char* k_approvals = R"sql(
+ALTER TABLE allowed_plugins ADD COLUMN capabilities TEXT;
+ALTER TABLE allowed_plugins ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE allowed_plugins ADD COLUMN approved_at_ms INTEGER;
+)sql";
+
 constexpr std::array k_migrations{Migration{1, "first", k_first}, Migration{2, "webhooks", k_webhooks},
-                                  Migration{3, "plugins", k_plugins}};
+                                  Migration{3, "plugins", k_plugins}, Migration{4, "approvals", k_approvals}};
 
 std::int64_t scalar(Connection& connection, Sql sql) {
   auto query = connection.prepare(sql);

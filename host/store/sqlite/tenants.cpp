@@ -60,17 +60,6 @@ class SqliteTenants final : public Tenants {
     });
   }
 
-  Result<void> allow_plugin(runtime::Task& task, std::string_view tenant_id, std::string_view plugin_id,
-                            std::int64_t now_ms) override {
-    return database_.write(task, [&](Connection& connection) -> Result<void> {
-      TOMADA_TRY(require_tenant(connection, tenant_id));
-      connection.run("INSERT INTO allowed_plugins (tenant_id, plugin_id, created_at_ms) VALUES (?1, ?2, ?3)"
-                     " ON CONFLICT DO NOTHING",
-                     tenant_id, plugin_id, now_ms);
-      return {};
-    });
-  }
-
   Result<bool> is_plugin_allowed(runtime::Task& task, std::string_view tenant_id,
                                  std::string_view plugin_id) override {
     return database_.read(task, [&](Connection& connection) -> Result<bool> {
@@ -83,9 +72,10 @@ class SqliteTenants final : public Tenants {
     return database_.read(task, [&](Connection& connection) -> Result<std::vector<AllowedPlugin>> {
       std::vector<AllowedPlugin> plugins;
       auto query = connection.prepare(
-          "SELECT plugin_id, created_at_ms FROM allowed_plugins WHERE tenant_id = ?1 ORDER BY plugin_id");
+          "SELECT plugin_id, created_at_ms, approved_by, coalesce(approved_at_ms, 0) FROM allowed_plugins"
+          " WHERE tenant_id = ?1 ORDER BY plugin_id");
       query.bind(tenant_id);
-      while (query.step()) plugins.push_back({query.text(0), query.integer(1)});
+      while (query.step()) plugins.push_back({query.text(0), query.integer(1), query.text(2), query.integer(3)});
       return plugins;
     });
   }

@@ -406,9 +406,9 @@ typedef struct tomada_records_service {
 /* Id for query_service() and the manifest's `services`. */
 #define TOMADA_STORAGE_ID "unstable.storage/1"
 
-/* A small durable map for each integration: keys of 1 to 512 bytes, values up to 256 KiB, 10,000 keys.
- * In handle_webhook() put() and remove() take effect when the function returns TOMADA_OK, together with its records,
- * else not at all; get() sees the call's own changes. At most 1,000 keys may change in one such call. */
+/* A durable map for each integration: keys of 1 to 512 bytes, values up to 256 KiB, 10,000 keys. TOMADA_E_FORBIDDEN
+ * when the manifest does not name it. In handle_webhook() put() and remove() take effect when it returns TOMADA_OK,
+ * with its records, else not at all; get() sees the call's own changes. At most 1,000 keys change in one such call. */
 typedef struct tomada_storage_service {
   uint32_t struct_size;
   uint32_t reserved;

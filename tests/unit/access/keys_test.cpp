@@ -34,7 +34,6 @@ class MemoryTenants final : public store::Tenants {
       if (key.key_sha256 == digest) return std::optional(key);
     return std::optional<store::ApiKey>{};
   }
-  Result<void> allow_plugin(runtime::Task&, std::string_view, std::string_view, std::int64_t) override { return unused(); }
   Result<bool> is_plugin_allowed(runtime::Task&, std::string_view, std::string_view) override { return unused(); }
   Result<std::vector<store::AllowedPlugin>> allowed_plugins(runtime::Task&, std::string_view) override { return unused(); }
   Result<std::optional<std::string>> wrapped_key(runtime::Task&, std::string_view) override { return unused(); }

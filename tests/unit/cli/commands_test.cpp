@@ -22,12 +22,63 @@ TEST_F(CliCommands, ARefusalIsItsSentenceAndCodeOne) {
   EXPECT_EQ(err.str(), "tomada: there is a tenant named demo already\n");
 }
 
+/// What the host answers to the question what is asked for.
+json request_of(const std::string& asks_for, const json& approved = nullptr, const json& more = nullptr) {
+  return {{"plugin", "a"}, {"version", "1.4.0"}, {"publisher", "Some\x1b[2Kone"}, {"asks_for", asks_for}, {"approved", approved},
+          {"approved_by", "ann"}, {"approved_at", "2026-01-01T00:00:00Z"}, {"asks_for_more", more},
+          {"capabilities", {{"hosts", json::array({"x.test"})}, {"secrets", false}, {"storage", false}}}};
+}
+
+TEST_F(CliCommands, APluginIsAllowedWhenSomebodySaysYesToWhatItAsksFor) {
+  control.answer(200, request_of("requests to x.test"));
+  control.answer(200, json::object());
+  std::istringstream yes("y\n");
+  EXPECT_EQ(allow_plugin(control, output, {.plugin = "a", .tenant = "acme"}, &yes), 0);
+  EXPECT_EQ(out.str(), "a 1.4.0 by Some?[2Kone asks for: requests to x.test\n"
+                       "Allow this for the tenant acme? [y/N] plugin a is allowed for the tenant acme\n");
+  EXPECT_EQ(json::parse(control.requests[1].body)["capabilities"], request_of("")["capabilities"]) << "what was shown";
+  for (const char* const no : {"n\n", "\n", "", "yep\n"}) {
+    control.answer(200, request_of("requests to x.test"));
+    std::istringstream said(no);
+    EXPECT_EQ(allow_plugin(control, output, {.plugin = "a", .tenant = "acme"}, &said), 1) << no;
+  }
+  EXPECT_EQ(control.requests.size(), 6u) << "nothing more was allowed";
+}
+
+TEST_F(CliCommands, WithoutATerminalAPluginIsAllowedWithYesOnly) {
+  const json approved = request_of("")["capabilities"];
+  control.answer(200, request_of("requests to x.test, y.test", approved, "requests to y.test"));
+  EXPECT_EQ(allow_plugin(control, output, {.plugin = "a", .tenant = "acme"}, nullptr), 1);
+  EXPECT_THAT(out.str(), HasSubstr("approved before: by ann at 2026-01-01T00:00:00Z\nnew: requests to y.test\n"));
+  EXPECT_THAT(err.str(), HasSubstr("add --yes"));
+  control.answer(200, request_of("requests to x.test", approved));
+  EXPECT_EQ(allow_plugin(control, output, {.plugin = "a", .tenant = "acme"}, nullptr), 0);
+  EXPECT_THAT(out.str(), HasSubstr("is allowed for the tenant acme already"));
+  EXPECT_EQ(control.requests.size(), 2u) << "nothing to allow";
+}
+
+TEST_F(CliCommands, PluginListShowsWhoWaits) {
+  control.answer(200, {{"plugins", json::array()}, {"available", json::array({
+      {{"id", "a"}, {"versions", json::array({{{"version", "1.5.0"}, {"current", true}}})}, {"quarantine", nullptr},
+       {"waiting", json::array({{{"tenant", "acme"}, {"version", "1.5.0"}, {"asks_for_more", "requests to x"}, {"uses", "1.4.0"}},
+                                {{"tenant", "new"}, {"version", "1.5.0"}, {"asks_for_more", "requests to x"}, {"uses", nullptr}}})}}})}});
+  EXPECT_EQ(list_plugins(control, output, false), 0);
+  EXPECT_EQ(out.str(), "a: 1.5.0 (current)\n"
+                       "  waiting      tenant acme: version 1.5.0 asks for more: requests to x; calls use 1.4.0; approve it with: "
+                       "tomada plugin allow a --tenant acme\n"
+                       "  waiting      tenant new: version 1.5.0 asks for more: requests to x; no call runs; approve it with: "
+                       "tomada plugin allow a --tenant new\n");
+}
+
 TEST_F(CliCommands, NamesInPathsAreEncodedAndTenantsCannotAddHeaders) {
+  control.answer(200, request_of("nothing"));
   control.answer(200, {{"allowed", true}});
-  EXPECT_EQ(allow_plugin(control, output, "a/b?c", "demo"), 0);
-  EXPECT_EQ(control.requests[0].path, "/control/plugins/a%2Fb%3Fc/allow");
+  EXPECT_EQ(allow_plugin(control, output, {.plugin = "a/b?c@1&2", .tenant = "d&o", .yes = true}, nullptr), 0);
+  EXPECT_EQ(control.requests[0].path, "/control/plugins/a%2Fb%3Fc/capabilities");
+  EXPECT_EQ(control.requests[0].query, "tenant=d%26o&version=1%262");
+  EXPECT_EQ(control.requests[1].path, "/control/plugins/a%2Fb%3Fc/allow");
   EXPECT_EQ(show_sync(control, output, "demo\r\nX: y", "s3", false), 1);
-  EXPECT_EQ(control.requests.size(), 1u);
+  EXPECT_EQ(control.requests.size(), 2u);
 }
 
 TEST_F(CliCommands, PluginListSaysWhyAFileIsRefused) {

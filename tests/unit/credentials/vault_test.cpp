@@ -35,9 +35,6 @@ class FakeTenants final : public store::Tenants {
   Result<std::vector<store::Tenant>> list(runtime::Task&) override { return not_here(); }
   Result<void> add_key(runtime::Task&, const store::ApiKey&) override { return not_here(); }
   Result<std::optional<store::ApiKey>> find_key(runtime::Task&, std::string_view) override { return not_here(); }
-  Result<void> allow_plugin(runtime::Task&, std::string_view, std::string_view, std::int64_t) override {
-    return not_here();
-  }
   Result<bool> is_plugin_allowed(runtime::Task&, std::string_view, std::string_view) override { return not_here(); }
   Result<std::vector<store::AllowedPlugin>> allowed_plugins(runtime::Task&, std::string_view) override {
     return not_here();

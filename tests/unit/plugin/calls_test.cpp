@@ -2,6 +2,7 @@
 
 #include "tests/support/abi_fake_services.hpp"
 #include "tests/support/abi_test_plugins.hpp"
+#include "tests/support/approving_plugins.hpp"
 
 #include <gtest/gtest.h>
 
@@ -26,6 +27,7 @@ struct CallsTest : testing::Test {
   std::unique_ptr<Registry> registry;
   runtime::Loops loops{clock, 2};
   runtime::Metrics metrics;
+  ApprovingPlugins approvals{{{"trampoline-serial", "t"}, {"trampoline-parallel", "t"}}};
   std::unique_ptr<Calls> calls;
 
   CallsTest() {
@@ -37,6 +39,8 @@ struct CallsTest : testing::Test {
       fs::permissions(root / "plugins" / (plugin + ".so"), fs::perms(0644));
     }
     registry = std::move(*Registry::scan(root / "plugins", root / "copies"));
+    store::testing::value_of(store::testing::on_loop(
+        [&](Task& task) { return registry->remember(task, {.plugins = approvals, .metrics = metrics}); }));
     calls = std::make_unique<Calls>(loops, *registry, metrics, CallsOptions{.where = {.in_process = true}});
     loops.start();
   }
@@ -49,6 +53,7 @@ struct CallsTest : testing::Test {
   store::Integration integration(const std::string& id, std::int64_t version = 1) {
     store::Integration made;
     made.config_id = id;
+    made.tenant_id = "t";
     made.provider_name = "trampoline-serial";
     made.config_json = code.config();
     made.version = version;
@@ -85,10 +90,16 @@ TEST_F(CallsTest, RunsOnTheIntegrationsLoopFromAnyLoop) {
   EXPECT_EQ(code.creates_count, 6) << "one instance for each integration";
 }
 
-TEST_F(CallsTest, AnUnknownPluginIsNotFoundAndARefusedConfigIsInvalid) {
+TEST_F(CallsTest, AnUnknownPluginIsNotFoundANotAllowedOneUnavailableAndARefusedConfigInvalid) {
   auto config = integration("a");
   config.provider_name = "nobody";
   EXPECT_EQ(on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get().error().code, Errc::not_found);
+  config = integration("a");
+  config.tenant_id = "stranger";
+  const auto stranger = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();
+  ASSERT_TRUE(stranger.has_error()) << "nobody allowed it";
+  EXPECT_EQ(stranger.error().code, Errc::unavailable);
+  EXPECT_EQ(code.creates_count.load(), 0);
   config = integration("a");
   config.config_json = "{}";
   const auto refused = on_loop(0, [&](Task& task) { return calls->run(task, config, test, "job"); }).get();

@@ -110,7 +110,7 @@ TEST_F(TrustTest, AKeyThatIsNotTrustedAnyMoreStopsItsVersionsAtOnceAndAfterAStar
   refresh(*registry);
   EXPECT_EQ(current(*registry), "1.1.0") << "which the other key signed";
   EXPECT_EQ(rule(*registry), "P23");
-  EXPECT_EQ(registry->may_run(*release).error().code, Errc::unavailable) << "also for a call that was to come";
+  EXPECT_EQ(registry->may_run(*release, tenant.tenant_id).error().code, Errc::unavailable) << "also for a call that was to come";
 
   fs::remove(keys_dir / "other.pem");
   refresh(*registry);

@@ -1,4 +1,4 @@
-// A registry on a real store, and versions of the test plugin made by changing its manifest's bytes.
+// A directory, a store and a registry, to which a test brings versions of one plugin.
 #pragma once
 
 #include "host/plugin/registry.hpp"
@@ -8,11 +8,16 @@
 
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace tomada::plugin {
 
 namespace fs = std::filesystem;
 using runtime::Task;
+using store::testing::code_of;
 using store::testing::on_loop;
 using store::testing::value_of;
 
@@ -20,23 +25,38 @@ struct VersionsTest : testing::Test {
   runtime::Metrics metrics;
   store::testing::TempFolder folder;
   std::unique_ptr<store::Store> store;
-  store::Tenant tenant;
+  store::Tenant tenant, another;  // both are allowed the plugin, and nothing more
   std::vector<std::string> probed, released;
   std::string fails_probe;  // a version
 
   VersionsTest() {
     store = value_of(store::sqlite::open({.file = folder.path() / "tomada.db"}));
     tenant = store::testing::add_tenant(*store, "acme");
+    another = store::testing::add_tenant(*store, "another");
+    for (const store::Tenant& one : {tenant, another}) approve(one, to_json({}));
     for (const char* const host : {"one", "two"}) fs::create_directory(folder.path() / host);
   }
 
-  /// The test plugin as that version, of the same length as "1.0.0".
+  void approve(const store::Tenant& whom, const std::string& text) {
+    value_of(on_loop([&](Task& task) {
+      return store->plugins().approve(task, {.plugin_id = "good", .tenant_id = whom.tenant_id, .capabilities = text,
+                                             .approved_by = "root", .approved_at_ms = 1});
+    }));
+  }
+
+  /// The test plugin as that version, of the same length as "1.0.0". `asks`: of its manifest, such as "hosts": ["a.test"].
   void put(const std::string& version, const std::string& host = "one", const std::string& name = "good.so",
-           const std::string& title = "Test plugin") {
+           const std::string& title = "Test plugin", const std::string& asks = {}) {
+    // Its place is that of the configuration's properties.
+    const std::string properties = R"(, "properties": {"hook": {"type": "integer"}, "note": {"type": "string"}}})";
+    std::string in_place = asks.empty() ? properties : "}, " + asks;
+    ASSERT_LE(in_place.size(), properties.size());
+    in_place.resize(properties.size(), ' ');
     std::ifstream in(abi::test_plugin("good"), std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(in), {}};
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"\"version\": \"1.0.0\"", "\"version\": \"" + version + "\""},
-                                   {"Test plugin", title}}) {
+                                   {"Test plugin", title},
+                                   {properties, in_place}}) {
       const std::size_t at = bytes.find(from);
       ASSERT_NE(at, std::string::npos);
       bytes.replace(at, from.size(), to);

@@ -7,8 +7,6 @@
 namespace tomada::plugin {
 namespace {
 
-using store::testing::code_of;
-
 TEST(VersionOrder, IsThatOfSemanticVersioning) {
   // The example of semver.org, section 11, and numbers beyond every integer.
   const char* const ordered[] = {"0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2",
@@ -86,14 +84,14 @@ TEST_F(VersionsTest, AQuarantineIsOfItsVersionAndANewOneEndsIt) {
   const auto chosen = registry->choose("good", tenant.tenant_id);
   ASSERT_EQ(code_of(chosen), Errc::unavailable);
   EXPECT_NE(chosen.error().message.find("crashes; release it with: tomada plugin release good"), std::string::npos);
-  EXPECT_EQ(registry->may_run(*registry->find("good")).error().code, Errc::unavailable);
+  EXPECT_EQ(registry->may_run(*registry->find("good"), tenant.tenant_id).error().code, Errc::unavailable);
   value_of(on_loop([&](Task& task) { return registry->pin(task, {.plugin_id = "good", .tenant_id = tenant.tenant_id, .version = "1.1.0"}); }));
   EXPECT_EQ(value_of(registry->choose("good", tenant.tenant_id))->version, "1.1.0");
   registry = open();
-  EXPECT_EQ(code_of(registry->choose("good", "another")), Errc::unavailable) << "also after a restart";
+  EXPECT_EQ(code_of(registry->choose("good", another.tenant_id)), Errc::unavailable) << "also after a restart";
   put("1.3.0");
   refresh(*registry);
-  EXPECT_EQ(value_of(registry->choose("good", "another"))->version, "1.3.0");
+  EXPECT_EQ(value_of(registry->choose("good", another.tenant_id))->version, "1.3.0");
   EXPECT_EQ(released, std::vector<std::string>{"good"});
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/support/abi_fake_services.hpp"
 #include "tests/support/abi_test_plugins.hpp"
+#include "tests/support/approving_plugins.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct WorkerCallsTest : testing::Test {
   std::unique_ptr<Registry> registry;
   runtime::Loops loops{clock, 2};
   runtime::Metrics metrics;
+  ApprovingPlugins approvals{{{"hostile", "t"}, {"hostile", "t1"}, {"hostile", "t2"}}};
   std::mutex mutex;
   std::vector<std::string> paused;                       // integrations
   std::vector<store::PluginQuarantine> quarantines;
@@ -53,6 +55,8 @@ struct WorkerCallsTest : testing::Test {
     fs::copy_file(abi::test_plugin("hostile"), root / "plugins" / "hostile.so");
     fs::permissions(root / "plugins" / "hostile.so", fs::perms(0644));
     registry = std::move(*Registry::scan(root / "plugins", root / "copies"));
+    store::testing::value_of(store::testing::on_loop(
+        [&](Task& task) { return registry->remember(task, {.plugins = approvals, .metrics = metrics}); }));
   }
   ~WorkerCallsTest() override {
     loops.stop();

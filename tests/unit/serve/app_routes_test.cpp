@@ -92,7 +92,7 @@ TEST_F(AppRoutesTest, AnotherTenantUsesASharedAppButDoesNotChangeIt) {
   const std::string shared = parse(made)["id"];
   const std::string own = create_app();
   ASSERT_EQ(control("POST", "/control/tenants", {{"name", "other"}}).status, 201);
-  ASSERT_EQ(control("POST", "/control/plugins/stripe/allow", {{"tenant", "other"}}).status, 200);
+  allow("stripe", "other");
   key = parse(control("POST", "/control/keys", {{"tenant", "other"}, {"role", "admin"}}))["key"];
   EXPECT_EQ(ask("GET", "/v1/apps/" + shared).status, 200);
   EXPECT_EQ(ask("GET", "/v1/apps/" + own).status, 404);

@@ -105,6 +105,9 @@ struct RoutesTest : testing::Test {
     auto scanned = plugin::Registry::scan(folder / "plugins", folder / "private");
     ASSERT_TRUE(scanned.has_value()) << scanned.error().message;
     registry = *std::move(scanned);
+    const auto remembered = runtime::run(
+        loop, [&](runtime::Task& task) { return registry->remember(task, {.plugins = store->plugins(), .metrics = metrics}); });
+    ASSERT_TRUE(remembered.has_value()) << remembered.error().message;
     syncing = std::make_unique<PlayedSyncing>(*store);
     router = make_router({settings, *store, *vault, *registry, *syncing, receiving, [this] { ++kicks; }, metrics, clock,
                           clock.steady()});
@@ -135,9 +138,15 @@ struct RoutesTest : testing::Test {
     return send(std::move(request));
   }
   static json parse(const Answer& answer) { return json::parse(answer.body); }
-  void allow(const std::string& plugin = "example") {
-    ASSERT_EQ(control("POST", "/control/plugins/" + plugin + "/allow", {{"tenant", "demo"}}).status, 200);
+  /// Whatever it asks for.
+  void allow(const std::string& plugin = "example", const std::string& tenant = "demo") {
+    const Answer asked = control("GET", "/control/plugins/" + plugin + "/capabilities?tenant=" + tenant);
+    ASSERT_EQ(asked.status, 200) << asked.body;
+    const Answer done = control("POST", "/control/plugins/" + plugin + "/allow",
+                                {{"tenant", tenant}, {"capabilities", parse(asked)["capabilities"]}});
+    ASSERT_EQ(done.status, 200) << done.body;
   }
+  static json nothing() { return {{"hosts", json::array()}, {"secrets", false}, {"storage", false}}; }
   static json good() {
     return {{"provider", "example"}, {"name", "mine"}, {"config", {{"base_url", "https://api.example.com"}}},
             {"credentials", {{"token", "hush-hush"}}}};

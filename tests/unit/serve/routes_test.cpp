@@ -27,7 +27,30 @@ TEST_F(RoutesTest, TenantsAndKeysAreMadeOnceAndChecked) {
   for (const char* name : {"", "a b", "-x", "ä", "a/b"}) EXPECT_EQ(control("POST", "/control/tenants", {{"name", name}}).status, 422) << name;
   EXPECT_EQ(control("POST", "/control/keys", {{"tenant", "nobody"}, {"role", "admin"}}).status, 404);
   EXPECT_EQ(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "king"}}).status, 422);
-  EXPECT_EQ(control("POST", "/control/plugins/nope/allow", {{"tenant", "demo"}}).status, 404);
+  EXPECT_EQ(control("POST", "/control/plugins/nope/allow", {{"tenant", "demo"}, {"capabilities", nothing()}}).status, 404);
+}
+
+TEST_F(RoutesTest, WhatAPluginAsksForIsSeenAndThenApproved) {
+  const json before = parse(control("GET", "/control/plugins/stripe/capabilities?tenant=demo"));
+  EXPECT_EQ(before["asks_for"], "requests to api.stripe.com");
+  EXPECT_EQ(before["approved"], nullptr);
+  const Answer blind = control("POST", "/control/plugins/stripe/allow", {{"tenant", "demo"}});
+  EXPECT_EQ(blind.status, 422);
+  EXPECT_THAT(blind.body, HasSubstr("/control/plugins/stripe/capabilities?tenant=demo"));
+  const Answer less = control("POST", "/control/plugins/stripe/allow", {{"tenant", "demo"}, {"capabilities", nothing()}});
+  EXPECT_EQ(less.status, 409);
+  EXPECT_THAT(less.body, HasSubstr("asks for more: requests to api.stripe.com"));
+  json wrong = nothing();
+  wrong["root"] = true;
+  EXPECT_EQ(control("POST", "/control/plugins/stripe/allow", {{"tenant", "demo"}, {"capabilities", wrong}}).status, 422);
+  EXPECT_EQ(control("GET", "/control/plugins/stripe/capabilities?tenant=demo&version=9.9.9").status, 404);
+  EXPECT_EQ(control("GET", "/control/plugins/stripe/capabilities?tenant=nobody").status, 404);
+  EXPECT_EQ(ask("GET", "/control/plugins/stripe/capabilities?tenant=demo").status, 404) << "not over the network";
+  allow("stripe");
+  const json after = parse(control("GET", "/control/plugins/stripe/capabilities?tenant=demo"));
+  EXPECT_EQ(after["approved"], before["capabilities"]);
+  EXPECT_EQ(after["asks_for_more"], nullptr);
+  EXPECT_EQ(after["approved_by"], "operator") << "nobody on a socket";
 }
 
 TEST_F(RoutesTest, PluginsShowWhetherTheyAreAllowed) {
@@ -37,7 +60,7 @@ TEST_F(RoutesTest, PluginsShowWhetherTheyAreAllowed) {
   EXPECT_EQ(plugin["id"], "example");
   EXPECT_EQ(plugin["allowed"], true);
   EXPECT_EQ(plugin["sha256"].get<std::string>().size(), 64u);
-  for (const char* field : {"name", "version", "publisher", "entities", "support_level", "config_schema", "credentials_schema"})
+  for (const char* field : {"name", "version", "publisher", "entities", "support_level", "config_schema", "credentials_schema", "capabilities", "waiting"})
     EXPECT_TRUE(plugin.contains(field)) << field;
 }
 

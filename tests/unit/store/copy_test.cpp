@@ -54,7 +54,10 @@ class CopyTest : public ::testing::Test {
     second = add_integration(*store, other.tenant_id, "hubspot");
     value_of(on_loop([&](runtime::Task& task) -> Result<void> {
       TOMADA_TRY(store->tenants().add_key(task, key));
-      TOMADA_TRY(store->tenants().allow_plugin(task, tenant.tenant_id, "aws-s3", k_now_ms));
+      TOMADA_TRY(store->plugins().approve(task, {.plugin_id = "aws-s3", .tenant_id = tenant.tenant_id, .capabilities = "{\"hosts\":[]}",
+                                             .approved_by = "it's root", .approved_at_ms = k_now_ms}));
+      TOMADA_TRY(store->plugins().approve(task, {.plugin_id = "old", .tenant_id = tenant.tenant_id, .capabilities = "",
+                                                 .approved_by = "", .approved_at_ms = k_now_ms}));
       TOMADA_TRY(store->tenants().put_wrapped_key(task, tenant.tenant_id, std::string("\0\xff'\\", 4)));
       Plugins& plugins = store->plugins();
       for (const char* sha256 : {"bb", "aa", "it's"})
@@ -152,6 +155,9 @@ TEST_F(CopyTest, EveryPartReadsTheSameOnBothSides) {
       EXPECT_EQ(value_of(store->tenants().find_by_name(task, other.name))->created_at_ms, k_now_ms);
       EXPECT_EQ(value_of(store->tenants().find_key(task, key.key_sha256))->created_at_ms, k_now_ms + 1);
       EXPECT_TRUE(value_of(store->tenants().is_plugin_allowed(task, tenant.tenant_id, "aws-s3")));
+      const auto approvals = value_of(store->plugins().all(task)).approvals;
+      EXPECT_EQ(approvals, (std::vector<PluginApproval>{{"aws-s3", tenant.tenant_id, "{\"hosts\":[]}", "it's root", k_now_ms},
+                                                        {"old", tenant.tenant_id, "", "", k_now_ms}}));
       EXPECT_EQ(value_of(store->tenants().wrapped_key(task, tenant.tenant_id)), std::string("\0\xff'\\", 4));
       const auto found = value_of(store->integrations().find(task, other.tenant_id, second.config_id));
       EXPECT_EQ(found->sealed_credentials, second.sealed_credentials);

@@ -77,6 +77,19 @@ class PluginsTest : public ::testing::TestWithParam<const char*> {
   Result<void> unpin(std::string_view tenant_id) {
     return on_loop([&](Task& task) { return store->plugins().unpin(task, "stripe", tenant_id); });
   }
+  Result<void> approve(const std::string& tenant_id, const std::string& capabilities, const std::string& by, std::int64_t at_ms,
+                       const std::string& plugin_id = "stripe") {
+    return on_loop([&](Task& task) {
+      return store->plugins().approve(task, {.plugin_id = plugin_id, .tenant_id = tenant_id, .capabilities = capabilities,
+                                             .approved_by = by, .approved_at_ms = at_ms});
+    });
+  }
+  Result<std::int64_t> adopt(const std::string& tenant_id, const std::string& capabilities) {
+    return on_loop([&](Task& task) {
+      return store->plugins().adopt(task, {.plugin_id = "stripe", .tenant_id = tenant_id, .capabilities = capabilities,
+                                           .approved_by = "upgrade", .approved_at_ms = 9});
+    });
+  }
   Result<void> quarantine(const PluginQuarantine& quarantine) {
     return on_loop([&](Task& task) { return store->plugins().quarantine(task, quarantine); });
   }
@@ -104,6 +117,13 @@ class PluginsTest : public ::testing::TestWithParam<const char*> {
     for (const PluginPin& each : all().pins)
       lines.push_back(each.plugin_id + " " + (each.tenant_id == acme ? "acme" : each.tenant_id == other ? "other" : each.tenant_id) +
                       " " + each.version);
+    return lines;
+  }
+  std::vector<std::string> approvals() {
+    std::vector<std::string> lines;
+    for (const PluginApproval& each : all().approvals)
+      lines.push_back(each.plugin_id + " " + (each.tenant_id == acme ? "acme" : each.tenant_id == other ? "other" : each.tenant_id) +
+                      " " + each.capabilities + " " + each.approved_by + " " + std::to_string(each.approved_at_ms));
     return lines;
   }
   std::vector<std::string> quarantines() {
@@ -240,6 +260,40 @@ TEST_P(PluginsTest, OnePinMoreThanTheCountIsInvalidDataButReplacingIsNot) {
   EXPECT_EQ(pins().back(), "stripe other 1.1.0");
   value_of(unpin(other));
   value_of(pin(acme, "1.0.0"));
+}
+
+TEST_P(PluginsTest, AnApprovalIsReplacedAndIsOfOneTenant) {
+  value_of(approve(acme, "{}", "root", 5));
+  value_of(approve(other, "{}", "root", 6));
+  value_of(approve(acme, "{\"hosts\":[\"it's\"]}", "ann", 7));
+  value_of(approve(acme, "{}", "ann", 8, "Zoom"));
+  EXPECT_THAT(approvals(), ElementsAre("Zoom acme {} ann 8", "stripe acme {\"hosts\":[\"it's\"]} ann 7", "stripe other {} root 6"));
+  EXPECT_EQ(code_of(approve(new_id(), "{}", "root", 1)), Errc::not_found);
+  EXPECT_EQ(code_of(approve("nobody", "{}", "root", 1)), Errc::not_found);
+  reopen();
+  EXPECT_EQ(approvals().size(), 3u);
+}
+
+TEST_P(PluginsTest, AdoptedAreOnlyApprovalsWithoutCapabilities) {
+  behind_its_back(is_postgres() ? "INSERT INTO allowed_plugins (tenant_id, plugin_id, created_at) VALUES ('" + acme + "', 'stripe', now())"
+                                : "INSERT INTO allowed_plugins (tenant_id, plugin_id, created_at_ms) VALUES ('" + acme + "', 'stripe', 1)");
+  value_of(approve(other, "", "", 2));
+  EXPECT_THAT(approvals(), ElementsAre("stripe acme   0", "stripe other   2")) << "as before there were capabilities";
+  EXPECT_EQ(value_of(adopt(acme, "{\"a\":1}")), 1);
+  EXPECT_EQ(value_of(adopt("", "{\"b\":2}")), 1);
+  EXPECT_EQ(value_of(adopt("", "{\"c\":3}")), 0);
+  EXPECT_EQ(value_of(adopt("nobody", "{}")), 0);
+  EXPECT_THAT(approvals(), ElementsAre("stripe acme {\"a\":1} upgrade 9", "stripe other {\"b\":2} upgrade 9"));
+}
+
+TEST_P(PluginsTest, OneApprovalMoreThanTheCountIsInvalidDataButReplacingIsNot) {
+  behind_its_back("INSERT INTO allowed_plugins (plugin_id, tenant_id, " + std::string(is_postgres() ? "created_at" : "created_at_ms") +
+                  ") WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < " +
+                  std::to_string(k_plugin_approvals_count_max) + ") SELECT 'p' || n, '" + acme + "', " +
+                  (is_postgres() ? "now()" : "1") + " FROM numbers");
+  EXPECT_EQ(code_of(approve(acme, "{}", "root", 1)), Errc::invalid_data);
+  value_of(approve(acme, "{}", "root", 1, "p1"));
+  EXPECT_EQ(all().approvals.size(), k_plugin_approvals_count_max);
 }
 
 TEST_P(PluginsTest, AQuarantineIsReplacedAndReleased) {

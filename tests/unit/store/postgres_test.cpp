@@ -49,7 +49,10 @@ struct PostgresTest : PostgresPair {
       return one->tenants().add_key(task, {.key_id = id, .tenant_id = of.tenant_id, .tenant_name = {}, .role = "admin",
                                            .key_sha256 = id, .created_at_ms = k_now_ms});
     }));
-    value_of(on_loop([&](Task& task) { return one->tenants().allow_plugin(task, of.tenant_id, "aws-s3", k_now_ms); }));
+    value_of(on_loop([&](Task& task) {
+      return one->plugins().approve(task, {.plugin_id = "aws-s3", .tenant_id = of.tenant_id, .capabilities = "{}",
+                                           .approved_by = "root", .approved_at_ms = k_now_ms});
+     }));
     value_of(on_loop([&](Task& task) { return one->tenants().put_wrapped_key(task, of.tenant_id, "key"); }));
     value_of(on_loop([&](Task& task) { return one->values().put(task, of.tenant_id, of.config_id, "k", "v"); }));
     value_of(on_loop([&](Task& task) {

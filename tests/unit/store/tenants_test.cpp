@@ -46,9 +46,11 @@ TEST_P(TenantsTest, AKeyIsFoundByItsHashWithItsTenant) {
 
 TEST_P(TenantsTest, APluginIsAllowedForOneTenantOnlyAndTwiceIsOnce) {
   const Tenant other = add_tenant(store(), "other");
+  std::int64_t now_ms = k_now_ms;
   auto allow = [&](std::string_view plugin) {
     value_of(on_loop([&](Task& task) {
-      return store().tenants().allow_plugin(task, tenant.tenant_id, plugin, k_now_ms);
+      return store().plugins().approve(task, {.plugin_id = std::string(plugin), .tenant_id = tenant.tenant_id, .capabilities = "{}",
+                                              .approved_by = "root", .approved_at_ms = ++now_ms});
     }));
   };
   auto allowed = [&](const Tenant& whom, std::string_view plugin) {
@@ -67,6 +69,9 @@ TEST_P(TenantsTest, APluginIsAllowedForOneTenantOnlyAndTwiceIsOnce) {
   ASSERT_EQ(plugins.size(), 2u);
   EXPECT_EQ(plugins[0].plugin_id, "acme-crm");
   EXPECT_EQ(plugins[1].plugin_id, "aws-s3");
+  EXPECT_EQ(plugins[1].created_at_ms, k_now_ms + 1);
+  EXPECT_EQ(plugins[1].approved_at_ms, k_now_ms + 2);
+  EXPECT_EQ(plugins[1].approved_by, "root");
 }
 
 TEST_P(TenantsTest, AWrappedKeyIsWrittenOnceAndKeepsEveryByte) {

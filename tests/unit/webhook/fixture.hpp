@@ -40,26 +40,6 @@ struct WebhookTest : testing::Test {
   std::size_t intake_waiting{0};
   store::Integration integration;
 
-  void SetUp() override {
-    store = value_of(store::sqlite::open({.file = folder.path() / "tomada.db"}));
-    vault = value_of(credentials::Vault::open(folder.path() / "master.key", true, store->tenants()));
-    fs::create_directory(folder.path() / "plugins");
-    for (const std::string name : {"trampoline_webhook", "trampoline_inline"}) {
-      const fs::path file = folder.path() / "plugins" / (name + ".so");
-      fs::copy_file(abi::test_plugin(name), file);
-      fs::permissions(file, fs::perms(0644));
-    }
-    registry = value_of(plugin::Registry::scan(folder.path() / "plugins", folder.path() / "copies"));
-    calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.where = {.in_process = true}});
-    environment.reset(new service::Environment{*store, *vault, metrics, {}});
-    integration = add_integration("trampoline-webhook");
-  }
-  void TearDown() override {
-    while (loop.run_ready()) {
-    }
-    calls.reset();
-  }
-
   /// Runs `fn(task)` to its end; `between` whenever nothing is ready, for a clock that must move.
   template <class F>
   auto run(F fn, const std::function<void()>& between = {}) {
@@ -76,9 +56,34 @@ struct WebhookTest : testing::Test {
     return std::move(*value);
   }
 
+  void SetUp() override {
+    store = value_of(store::sqlite::open({.file = folder.path() / "tomada.db"}));
+    vault = value_of(credentials::Vault::open(folder.path() / "master.key", true, store->tenants()));
+    fs::create_directory(folder.path() / "plugins");
+    for (const std::string name : {"trampoline_webhook", "trampoline_inline"}) {
+      const fs::path file = folder.path() / "plugins" / (name + ".so");
+      fs::copy_file(abi::test_plugin(name), file);
+      fs::permissions(file, fs::perms(0644));
+    }
+    registry = value_of(plugin::Registry::scan(folder.path() / "plugins", folder.path() / "copies"));
+    run([&](Task& task) { return value_of(registry->remember(task, {.plugins = store->plugins(), .metrics = metrics})), 0; });
+    calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.where = {.in_process = true}});
+    environment.reset(new service::Environment{*store, *vault, metrics, {}});
+    integration = add_integration("trampoline-webhook");
+  }
+  void TearDown() override {
+    while (loop.run_ready()) {
+    }
+    calls.reset();
+  }
+
   store::Integration add_integration(const std::string& provider, const std::string& secret = "s3cret") {
     const store::Tenant tenant = store::testing::add_tenant(*store, "tenant " + store::testing::new_id());
     store::Integration added = store::testing::add_integration(*store, tenant.tenant_id, provider);
+    if (const auto release = registry->find(provider)) run([&](Task& task) {
+      return value_of(registry->allow(task, {.plugin_id = provider, .tenant_id = tenant.tenant_id, .version = {},
+                                             .seen = plugin::asked_by(*release->manifest), .approved_by = "test"}));
+    });
     added.config_json = code.config();
     added.sealed_credentials = run([&](Task& task) {
       return value_of(vault->seal(task, added.tenant_id, added.config_id, {{"webhook_secret", secret}}));

@@ -68,6 +68,22 @@ TEST_F(WebhookTest, HandsOverWhatWasStoredAndKeepsItsEffects) {
   EXPECT_FALSE(work()) << "nothing is left";
 }
 
+TEST_F(WebhookTest, StorageIsForbiddenToAPluginThatDoesNotNameIt) {
+  integration = add_integration("trampoline-inline");
+  bool was_called = false;
+  code.on_webhook = [&](const tomada_host& host, tomada_call call, const tomada_webhook&, tomada_reply) -> tomada_status {
+    was_called = true;
+    tomada_slice value{};
+    EXPECT_EQ(storage_of(host).get(call, abi::text("k"), &value), TOMADA_E_FORBIDDEN);
+    EXPECT_EQ(storage_of(host).put(call, abi::text("k"), abi::text("v")), TOMADA_E_FORBIDDEN);
+    EXPECT_EQ(storage_of(host).remove(call, abi::text("k")), TOMADA_E_FORBIDDEN);
+    return TOMADA_OK;
+  };
+  accept("e1");
+  ASSERT_TRUE(work());
+  EXPECT_TRUE(was_called);
+}
+
 TEST_F(WebhookTest, AFailedCallLeavesNothingAndComesBack) {
   bool fails = true;
   code.on_webhook = [&](const tomada_host& host, tomada_call call, const tomada_webhook&, tomada_reply) {
