@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/tomada-package-XXXXXX")
 host=
-in_root() { chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+in_root() { chroot "$root" env -i HOME=/srv PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 clean_up() {
   [ -z "$host" ] || kill "$host" 2>/dev/null || true
   wait 2>/dev/null || true
@@ -18,7 +18,7 @@ trap clean_up EXIT
 step() { printf '==> %s s  %s\n' "$SECONDS" "$*"; }
 fail() {
   printf 'package --check: %s\n' "$*" >&2
-  [ ! -f "$root/root/host.log" ] || tail -20 "$root/root/host.log" >&2
+  [ ! -f "$root/srv/host.log" ] || tail -20 "$root/srv/host.log" >&2
   exit 1
 }
 # Until `$@` succeeds, for at most 30 s.
@@ -47,14 +47,14 @@ mkdir "$root/packages" && cp "$@" "$root/packages/"
 
 step "apt install of both packages"
 in_root apt-get update -qq
-in_root sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb >/root/apt.log 2>&1' || { tail "$root/root/apt.log"; fail "apt install"; }
+in_root sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb >/srv/apt.log 2>&1' || { tail "$root/srv/apt.log"; fail "apt install"; }
 in_root tomada version
 [ "$(stat -c '%a %U' "$root/var/lib/tomada")" = "700 $(stat -c %U "$root/var/lib/tomada")" ] || fail "/var/lib/tomada has the wrong mode"
 in_root sh -c '[ "$(stat -c %U:%G:%a /var/lib/tomada)" = tomada:tomada:700 ]' || fail "/var/lib/tomada is not the user's own"
 
 step "the host, as its user and with the settings of the package"
 in_root=(chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin)  # no function: its process is to be the host
-"${in_root[@]}" setpriv --reuid tomada --regid tomada --clear-groups env XDG_STATE_HOME=/var/lib tomada serve --config /etc/tomada/tomada.toml >"$root/root/host.log" 2>&1 &
+"${in_root[@]}" setpriv --reuid tomada --regid tomada --clear-groups env XDG_STATE_HOME=/var/lib tomada serve --config /etc/tomada/tomada.toml >"$root/srv/host.log" 2>&1 &
 host=$!
 wait_for "the start of the host" in_root tomada plugin list --json
 for id in aws-s3 stripe webhook; do
@@ -62,14 +62,14 @@ for id in aws-s3 stripe webhook; do
 done
 
 step "compilers of four languages"
-in_root sh -c 'apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev make cmake rapidjson-dev rustc cargo golang-go >/root/apt.log 2>&1' ||
-  { tail "$root/root/apt.log"; fail "apt install of compilers"; }
+in_root sh -c 'apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev make cmake rapidjson-dev rustc cargo golang-go >/srv/apt.log 2>&1' ||
+  { tail "$root/srv/apt.log"; fail "apt install of compilers"; }
 for language in c cpp rust go; do
   begin=$SECONDS
-  in_root sh -ec "cd /root && tomada plugin new my-$language --lang $language | sed '1,/^Next:/d' >steps && sh -ex steps" >"$root/root/$language.log" 2>&1 ||
-    { cat "$root/root/$language.log"; fail "the template of $language"; }
-  grep -E ' 0 failed' "$root/root/$language.log" || { cat "$root/root/$language.log"; fail "the check of $language"; }
-  in_root sh -ec "install -m 644 \$(find /root/my-$language -name '*.so' | head -1) /usr/lib/tomada/plugins/"
+  in_root sh -ec "cd /srv && tomada plugin new my-$language --lang $language | sed '1,/^Next:/d' >steps && sh -ex steps" >"$root/srv/$language.log" 2>&1 ||
+    { cat "$root/srv/$language.log"; fail "the template of $language"; }
+  grep -E ' 0 failed' "$root/srv/$language.log" || { cat "$root/srv/$language.log"; fail "the check of $language"; }
+  in_root sh -ec "install -m 644 \$(find /srv/my-$language -name '*.so' | head -1) /usr/lib/tomada/plugins/"
   wait_for "my-$language becoming available" sh -c "chroot '$root' tomada plugin list | grep -q '^available  my-$language '"
   step "$language: made, built, checked and taken up by the running host in $((SECONDS - begin)) s"
 done
@@ -77,11 +77,11 @@ done
 step "the same version again, then remove, then purge"
 kill "$host" && wait "$host" || fail "the host did not stop well"
 host=
-in_root sh -c 'echo "# mine" >>/etc/tomada/tomada.toml; apt-get install -y -qq --reinstall /packages/tomada_*.deb >/root/apt.log 2>&1'
+in_root sh -c 'echo "# mine" >>/etc/tomada/tomada.toml; apt-get install -y -qq --reinstall /packages/tomada_*.deb >/srv/apt.log 2>&1'
 grep -q '^# mine$' "$root/etc/tomada/tomada.toml" || fail "an upgrade overwrote the operator's settings"
-in_root sh -c 'apt-get remove -y -qq tomada >/root/apt.log 2>&1'
+in_root sh -c 'apt-get remove -y -qq tomada >/srv/apt.log 2>&1'
 [ ! -e "$root/usr/bin/tomada" ] && [ -f "$root/etc/tomada/tomada.toml" ] || fail "remove: the program must go, the settings stay"
-in_root sh -c 'apt-get purge -y -qq tomada >/root/apt.log 2>&1'
+in_root sh -c 'apt-get purge -y -qq tomada >/srv/apt.log 2>&1'
 [ ! -e "$root/etc/tomada/tomada.toml" ] || fail "purge leaves the settings"
 [ -f "$root/var/lib/tomada/tomada.db" ] || fail "purge removed the data"
 step "all of it works"
