@@ -67,7 +67,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_NAME tomada-plugin-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_DEV_PACKAGE_SHLIBDEPS OFF)
-set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "tomada, cmake, g++, rapidjson-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "tomada, cmake, g++, nlohmann-json3-dev, rapidjson-dev")
 set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "cargo, rustc (>= 1.63), golang-go, ninja-build")
 set(CPACK_DEBIAN_DEV_DESCRIPTION "header and templates for plugins of the Tomada host
 One C header, a C++ glue, a CMake package, and the projects that the command

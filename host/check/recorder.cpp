@@ -7,20 +7,48 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 #include <utility>
 
 namespace tomada::check {
 namespace {
 
+constexpr int k_waits_max = 20;
+constexpr std::chrono::seconds k_wait_max{120};
+using Waits = std::function<void(std::chrono::seconds)>;
+
+/// Of a 429: how long its provider wants us to wait; nothing when that is no number of seconds or too long.
+std::optional<std::chrono::seconds> wait_of(const Answer& answer) {
+  if (answer.error || answer.head.status != 429) return std::nullopt;
+  std::chrono::seconds wait{1};
+  for (const auto& [name, value] : answer.head.headers) {
+    if (name != "retry-after") continue;
+    int seconds = 0;
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    if (code != std::errc() || end != value.data() + value.size() || seconds < 0) return std::nullopt;
+    wait = std::chrono::seconds(seconds);
+  }
+  return wait <= k_wait_max ? std::optional(wait) : std::nullopt;
+}
+
 /// Sends what is asked, and keeps it.
 class Live final : public Provider {
  public:
-  Live(runtime::Task& task, service::Outbound& outbound, const credentials::Credentials& credentials, Recording& recording)
-      : task_(task), outbound_(outbound), credentials_(credentials), recording_(recording) {}
+  Live(runtime::Task& task, service::Outbound& outbound, const credentials::Credentials& credentials, Recording& recording,
+       const Waits& waits)
+      : task_(task), outbound_(outbound), credentials_(credentials), recording_(recording), waits_(waits) {}
 
   Answer answer(const abi::HttpRequest& request) override {
     Traffic one{.method = request.method, .url = clean(request.url), .body = clean(request.body), .error = {}, .headers = {}, .answer_body = {}};
     Answer answer = ask(request);
+    for (int i = 0; i < k_waits_max; ++i) {
+      const auto wait = wait_of(answer);
+      if (!wait) break;
+      waits_(*wait);
+      if (runtime::sleep_for(task_, *wait).has_error()) break;
+      answer = ask(request);
+    }
     if (answer.error) one.error = clean(answer.error->message);
     one.status = answer.head.status;
     for (const auto& [name, value] : answer.head.headers)
@@ -55,10 +83,11 @@ class Live final : public Provider {
   service::Outbound& outbound_;
   const credentials::Credentials& credentials_;
   Recording& recording_;
+  const Waits& waits_;
 };
 
 Result<Recording> record_one(runtime::Task& task, const Subject& subject, const RecordOptions& options, http::Client& transport,
-                             runtime::Metrics& metrics, const abi::Entity& entity) {
+                             runtime::Metrics& metrics, const abi::Entity& entity, const Waits& waits) {
   credentials::Credentials credentials;
   std::map<std::string, std::string, std::less<>> readable;
   for (const auto& [field, value] : options.credentials.items()) {
@@ -85,7 +114,7 @@ Result<Recording> record_one(runtime::Task& task, const Subject& subject, const 
   std::optional<service::Outbound> outbound;
   const Observation seen = run_in_worker(task, link, setup, job, [&](runtime::Task& inner) {
     outbound.emplace(transport, subject.manifest, options.config, credentials, inner.clock());
-    return std::make_unique<Live>(inner, *outbound, credentials, recording);
+    return std::make_unique<Live>(inner, *outbound, credentials, recording, waits);
   });
   if (!seen.crash.empty()) return fail(Errc::unavailable, entity.name + ": its process " + seen.crash);
   if (seen.status != "ok") return fail(Errc::unavailable, entity.name + ": " + seen.status + ": " + seen.message);
@@ -97,7 +126,8 @@ Result<Recording> record_one(runtime::Task& task, const Subject& subject, const 
 
 }  // namespace
 
-Result<void> record(const RecordOptions& options, const std::function<void(const Recording&, const std::filesystem::path&)>& told) {
+Result<void> record(const RecordOptions& options, const std::function<void(const Recording&, const std::filesystem::path&)>& told,
+                    const Waits& waits) {
   const runtime::SystemClock clock;
   runtime::Loop loop(clock);
   runtime::Metrics metrics;
@@ -110,7 +140,7 @@ Result<void> record(const RecordOptions& options, const std::function<void(const
     for (const abi::Entity& entity : subject.manifest.entities) {
       if (!options.entity.empty() && entity.name != options.entity) continue;
       is_found = true;
-      TOMADA_TRY_ASSIGN(const Recording recording, record_one(task, subject, options, *transport, metrics, entity));
+      TOMADA_TRY_ASSIGN(const Recording recording, record_one(task, subject, options, *transport, metrics, entity, waits));
       TOMADA_TRY(save_recording(options.folder, recording));
       told(recording, options.folder / recording.file_name());
     }

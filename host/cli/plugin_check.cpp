@@ -69,9 +69,12 @@ int record_plugin(Output output, const settings::Settings& settings, const Plugi
                                      .config = config->value_or(json::object()),
                                      .credentials = credentials->value_or(json::object()),
                                      .http = {.ca_file = settings.http.ca_file, .allow_private = settings.http.allow_private}};
-  const auto recorded = check::record(options, [&](const check::Recording& one, const std::filesystem::path& file) {
+  const auto told = [&](const check::Recording& one, const std::filesystem::path& file) {
     output.out << "recorded " << one.entity << " " << one.mode << ": " << one.traffic.size() << " requests, " << one.records.size()
                << " records, " << one.checkpoints_count << " checkpoints in " << file.string() << "\n";
+  };
+  const auto recorded = check::record(options, told, [&](std::chrono::seconds wait) {
+    output.err << "the provider answers 429: waiting " << wait.count() << " s\n";
   });
   if (recorded.has_error()) return could_not(output, recorded.error());
   output.err << "Credentials are replaced by ***; look whether the answers hold anything else that is not to be shared.\n";

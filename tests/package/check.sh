@@ -62,7 +62,7 @@ for id in aws-s3 stripe webhook; do
 done
 
 step "compilers of four languages"
-in_root sh -c 'apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev make cmake rapidjson-dev rustc cargo golang-go >/srv/apt.log 2>&1' ||
+in_root sh -c 'apt-get install -y -qq --no-install-recommends gcc g++ libc6-dev make cmake nlohmann-json3-dev rapidjson-dev rustc cargo golang-go >/srv/apt.log 2>&1' ||
   { tail "$root/srv/apt.log"; fail "apt install of compilers"; }
 for language in c cpp rust go; do
   begin=$SECONDS
@@ -73,6 +73,11 @@ for language in c cpp rust go; do
   wait_for "my-$language becoming available" sh -c "chroot '$root' tomada plugin list | grep -q '^available  my-$language '"
   step "$language: made, built, checked and taken up by the running host in $((SECONDS - begin)) s"
 done
+
+begin=$SECONDS
+in_root sh -ec 'cp -r /usr/share/doc/tomada-plugin-dev/examples/example /srv/example; cd /srv/example; cmake -B build; cmake --build build
+  tomada plugin check build/example.so' >"$root/srv/example.log" 2>&1 || { cat "$root/srv/example.log"; fail "the example of start.md"; }
+step "the example of start.md: built and checked in $((SECONDS - begin)) s"
 
 step "the same version again, then remove, then purge"
 kill "$host" && wait "$host" || fail "the host did not stop well"

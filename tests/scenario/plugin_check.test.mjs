@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { StripeSandbox } from '../sandbox/stripe_server.mjs';
-import { plugins, program, run, temporaryFolder } from './support.mjs';
+import { FakeProvider, plugins, program, run, temporaryFolder } from './support.mjs';
 
 const build = path.resolve(path.dirname(program), '..');
 const tools = process.env.TOMADA_TEST_TOOLS ?? path.join(build, 'tests/scenario');
@@ -91,6 +91,25 @@ test('so are files that are no plugin, or not for this machine', async (t) => {
     assert.deepEqual((await check(file)).rules, [rule]);
   }
   assert.deepEqual((await check('/dev/null')).rules, ['P20']);
+});
+
+test('a provider that limits is waited for, and its 429 is no part of the recording', async (t) => {
+  const made = folder(t);
+  const provider = await FakeProvider.start({ count: 120 });
+  t.after(() => provider.stop());
+  provider.when = (seen, index) => (index % 2 === 0 ? { status: 429, headers: { 'retry-after': '0' }, body: {} } : undefined);
+  fs.writeFileSync(path.join(made, 'config.json'), JSON.stringify({ base_url: provider.url }));
+  fs.writeFileSync(path.join(made, 'credentials.json'), JSON.stringify({ token: provider.token }));
+  const recording = path.join(made, 'recording');
+  const example = path.join(plugins, 'example.so');
+  const words = ['plugin', 'check', example, '--record', recording, '--config', path.join(made, 'config.json'), '--credentials', path.join(made, 'credentials.json')];
+  const { code, out, err } = await run(words, { ...process.env, TOMADA_HTTP_ALLOW_PRIVATE: provider.address });
+  assert.equal(code, 0, err);
+  assert.match(err, /the provider answers 429: waiting 0 s/);
+  assert.match(out, /recorded item full: 3 requests, 120 records/);
+  assert.ok(!/"status": ?429/.test(fs.readFileSync(path.join(recording, 'item.full.json'), 'utf8')));
+  const sound = await check(example, '--replay', recording);
+  assert.deepEqual(sound.rules, []);
 });
 
 test('faults in copies of stripe are found with a recording of its sandbox', async (t) => {
