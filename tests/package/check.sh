@@ -79,9 +79,30 @@ in_root sh -ec 'cp -r /usr/share/doc/tomada-plugin-dev/examples/example /srv/exa
   tomada plugin check build/example.so' >"$root/srv/example.log" 2>&1 || { cat "$root/srv/example.log"; fail "the example of start.md"; }
 step "the example of start.md: built and checked in $((SECONDS - begin)) s"
 
-step "the same version again, then remove, then purge"
+step "the unit, in a machine that systemd boots"
+in_root sh -c 'apt-get install -y -qq --no-install-recommends systemd systemd-sysv dbus >/srv/apt.log 2>&1' || { tail "$root/srv/apt.log"; fail "apt install of systemd"; }
 kill "$host" && wait "$host" || fail "the host did not stop well"
 host=
+for mount in proc dev sys; do umount -l "$root/$mount"; done
+# Its commands are given as root, the service is the user tomada.
+cat >"$root/srv/look.sh" <<'LOOK'
+for _ in $(seq 100); do tomada plugin list >/dev/null 2>&1 && break; sleep 0.2; done
+systemctl is-active tomada && tomada tenant create acme && tomada plugin allow stripe --tenant acme --yes
+systemctl stop tomada && systemctl show tomada --property=Result
+journalctl -u tomada --no-pager | tail -20
+systemctl poweroff
+LOOK
+printf '[Unit]\nAfter=tomada.service\n[Service]\nType=oneshot\nExecStart=/bin/sh -c "exec sh /srv/look.sh >/srv/look.log 2>&1"\n' >"$root/etc/systemd/system/look.service"
+mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+ln -sf /etc/systemd/system/look.service "$root/etc/systemd/system/multi-user.target.wants/look.service"
+timeout 120 systemd-nspawn -q -D "$root" --register=no --keep-unit --private-network --console=pipe --boot >"$root/srv/boot.log" 2>&1 || true
+for line in '^active$' '^tenant acme created' '^plugin stripe is allowed' '^Result=success$'; do
+  grep -q "$line" "$root/srv/look.log" || { cat "$root/srv/look.log" "$root/srv/boot.log"; fail "the unit: no line $line"; }
+done
+rm "$root/etc/systemd/system/look.service" "$root/etc/systemd/system/multi-user.target.wants/look.service"
+for mount in proc dev sys; do mount --rbind "/$mount" "$root/$mount"; done
+
+step "the same version again, then remove, then purge"
 in_root sh -c 'echo "# mine" >>/etc/tomada/tomada.toml; apt-get install -y -qq --reinstall /packages/tomada_*.deb >/srv/apt.log 2>&1'
 grep -q '^# mine$' "$root/etc/tomada/tomada.toml" || fail "an upgrade overwrote the operator's settings"
 in_root sh -c 'apt-get remove -y -qq tomada >/srv/apt.log 2>&1'
