@@ -43,6 +43,7 @@ std::optional<Finding> judge(const Job& job, const Observation& seen) {
   if (seen.asked_after_end_count > k_after_end_max)
     return Finding{"K04", "a call that was cancelled went on for " + std::to_string(seen.asked_after_end_count) + " services"};
   if (!seen.leaks.empty()) return Finding{"K05", seen.leaks.front()};
+  if (!seen.undeclared.empty()) return Finding{"K15", seen.undeclared.front()};
   // Those of a webhook are kept with its event.
   if (job.what == "sync" && seen.status == "ok" && seen.unsaved_count > 0)
     return Finding{"K06", std::to_string(seen.unsaved_count) + " records came after the last checkpoint and are lost: end with checkpoint() or complete()"};

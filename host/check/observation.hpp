@@ -45,6 +45,7 @@ struct Observation {
   std::vector<std::string> transcript;  // a line for each service that was asked for
   std::vector<std::string> faults;      // rules that it broke, in the host's words
   std::vector<std::string> leaks;       // where a secret was seen
+  std::vector<std::string> undeclared;  // what it used although its manifest does not ask for it
   std::vector<Record> records;          // in their order
   std::vector<std::string> refused;     // why records were refused
   std::uint64_t unsaved_count{};        // records after the last checkpoint
@@ -62,7 +63,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Answers, kind, seed, status, bod
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Job, what, entity, mode, since, resume, body, wants_reply, answers, cancel_after, asked_max,
                                                 stop_at_checkpoint, count)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Record, entity, id, data, updated_at_ms)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Observation, status, message, crash, transcript, faults, leaks, records, refused,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Observation, status, message, crash, transcript, faults, leaks, undeclared, records, refused,
                                                 unsaved_count, handles_left_count, asked_after_end_count, cursors, completed,
                                                 completed_after_error, misses_count, memory_kib)
 

@@ -1,5 +1,7 @@
 #include "host/check/scripted_services.hpp"
 
+#include <tomada/plugin.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -60,10 +62,9 @@ class ScriptedServices::Exchange final : public abi::HttpExchange {
   std::size_t at_{0};
 };
 
-ScriptedServices::ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider,
-                                   const std::map<std::string, std::string, std::less<>>& credentials, std::int64_t now_ms,
-                                   std::function<void(const Observation&)> endless)
-    : job_(job), rules_(std::move(rules)), provider_(provider), credentials_(credentials), now_ms_(now_ms), endless_(std::move(endless)) {}
+ScriptedServices::ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider, const Setup& setup, Endless endless)
+    : job_(job), rules_(std::move(rules)), provider_(provider), setup_(setup), credentials_(setup.credentials), now_ms_(setup.now_ms),
+      endless_(std::move(endless)) {}
 
 Observation ScriptedServices::observation(const Result<void>& outcome) {
   if (outcome.has_error()) {
@@ -163,7 +164,13 @@ Result<void> ScriptedServices::complete(std::string_view entity, std::string_vie
   return {};
 }
 
+Result<void> ScriptedServices::undeclared(std::string what) {
+  seen_.undeclared.push_back(what);
+  return fail(Errc::forbidden, std::move(what));
+}
+
 Result<std::string> ScriptedServices::storage_get(std::string_view key) {
+  if (!setup_.keeps_values) TOMADA_TRY(undeclared("uses storage, and its manifest does not name \"" TOMADA_STORAGE_ID "\" under services"));
   TOMADA_TRY(ask("storage_get " + shown(key)));
   const auto found = storage_.find(key);
   if (found == storage_.end()) return fail(Errc::not_found, "no such key");
@@ -171,6 +178,7 @@ Result<std::string> ScriptedServices::storage_get(std::string_view key) {
 }
 
 Result<void> ScriptedServices::storage_put(std::string_view key, std::string_view value) {
+  if (!setup_.keeps_values) TOMADA_TRY(undeclared("uses storage, and its manifest does not name \"" TOMADA_STORAGE_ID "\" under services"));
   TOMADA_TRY(ask("storage_put " + shown(key) + " " + shown(value)));
   look_for_secrets("a stored value", value);
   storage_.insert_or_assign(std::string(key), std::string(value));
@@ -178,6 +186,7 @@ Result<void> ScriptedServices::storage_put(std::string_view key, std::string_vie
 }
 
 Result<void> ScriptedServices::storage_remove(std::string_view key) {
+  if (!setup_.keeps_values) TOMADA_TRY(undeclared("uses storage, and its manifest does not name \"" TOMADA_STORAGE_ID "\" under services"));
   TOMADA_TRY(ask("storage_remove " + shown(key)));
   storage_.erase(std::string(key));
   return {};
@@ -188,6 +197,8 @@ Result<void> ScriptedServices::reply(int status, std::string_view content_type, 
 }
 
 Result<std::string_view> ScriptedServices::credential(std::string_view field) {
+  // No finding: a worker is given all that may be read before its plugin asks.
+  if (!setup_.reads_secrets) return fail(Errc::forbidden, "reading credentials in clear needs the capability \"secrets\" in the manifest");
   const auto found = credentials_.find(field);
   if (found == credentials_.end()) return fail(Errc::not_found, "no such field");
   return std::string_view(found->second);

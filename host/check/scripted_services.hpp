@@ -4,8 +4,7 @@
 
 #include "host/abi/record_rules.hpp"
 #include "host/abi/services.hpp"
-#include "host/check/observation.hpp"
-#include "host/check/provider.hpp"
+#include "host/check/trial.hpp"
 
 #include <functional>
 #include <map>
@@ -20,9 +19,8 @@ inline constexpr std::uint64_t k_asked_after_end_max = 1'000;
 
 class ScriptedServices final : public abi::Services {
  public:
-  /// Borrowed but the rules. `credentials`: what the plugin may see with the capability for it.
-  ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider, const std::map<std::string, std::string, std::less<>>& credentials,
-                   std::int64_t now_ms, std::function<void(const Observation&)> endless);
+  /// Borrowed but the rules.
+  ScriptedServices(const Job& job, std::optional<abi::RecordRules> rules, Provider& provider, const Setup& setup, Endless endless);
 
   /// What was seen, with the outcome of the call.
   Observation observation(const Result<void>& outcome);
@@ -55,14 +53,17 @@ class ScriptedServices final : public abi::Services {
   /// One more service was asked for. CANCELLED once the call is over.
   Result<void> ask(std::string line);
   Result<void> has_sink() const;
+  /// FORBIDDEN, as in a host, and a finding.
+  Result<void> undeclared(std::string what);
   void look_for_secrets(std::string_view where, std::string_view text);
 
   const Job& job_;
   std::optional<abi::RecordRules> rules_;  // none: no records can be sent
   Provider& provider_;
+  const Setup& setup_;
   const std::map<std::string, std::string, std::less<>>& credentials_;
   std::int64_t now_ms_;
-  std::function<void(const Observation&)> endless_;
+  Endless endless_;
   Observation seen_;
   std::map<std::string, std::string, std::less<>> storage_;
   std::uint64_t asked_count_{0};

@@ -1,5 +1,11 @@
 #include "host/check/subject.hpp"
 
+#include "host/abi/checks.hpp"
+
+#include <tomada/plugin.h>
+
+#include <algorithm>
+
 #include "host/abi/inspect.hpp"
 #include "host/cage/sealed_file.hpp"
 
@@ -24,6 +30,8 @@ Setup Subject::setup() const {
   return {.plugin_id = manifest.id,
           .threads = manifest.call_model == abi::CallModel::thread,
           .handles_webhooks = manifest.webhook != nullptr,
+          .reads_secrets = std::ranges::find(manifest.capabilities, "secrets") != manifest.capabilities.end(),
+          .keeps_values = abi::names_service(manifest, TOMADA_STORAGE_ID),
           .entities = abi::entity_names(manifest)};
 }
 

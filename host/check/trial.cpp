@@ -116,14 +116,15 @@ Observation call_table(const abi::LoadedPlugin& plugin, const Setup& setup, cons
 
 json to_document(const Setup& setup) {
   return {{"plugin_id", setup.plugin_id},     {"threads", setup.threads}, {"handles_webhooks", setup.handles_webhooks}, {"entities", setup.entities},
+          {"reads_secrets", setup.reads_secrets}, {"keeps_values", setup.keeps_values},
           {"config_json", setup.config_json}, {"credentials", setup.credentials}, {"now_ms", setup.now_ms},
           {"recording", to_document(setup.recording)}};
 }
 
 Result<Setup> setup_from_document(const json& document) {
   try {
-    Setup setup{document.at("plugin_id"),   document.at("threads"), document.at("handles_webhooks"), document.at("entities"),
-                document.at("config_json"), document.at("credentials"), document.at("now_ms"),  {}};
+    Setup setup{document.at("plugin_id"),   document.at("threads"), document.at("handles_webhooks"),
+                document.at("reads_secrets"), document.at("keeps_values"), document.at("entities"), document.at("config_json"), document.at("credentials"), document.at("now_ms"),  {}};
     TOMADA_TRY_ASSIGN(setup.recording, from_document(document.at("recording")));
     return setup;
   } catch (const json::exception& error) {
@@ -135,7 +136,7 @@ Observation run_here(const std::shared_ptr<abi::LoadedPlugin>& plugin, const Set
   if (job.what == "instances") return make_instances(plugin, setup, job);
   if (job.what.starts_with("stale_")) return call_table(*plugin, setup, job);
   const auto provider = make_provider(job.answers, setup.recording);
-  ScriptedServices services(job, rules_of(setup, job), *provider, setup.credentials, setup.now_ms, endless);
+  ScriptedServices services(job, rules_of(setup, job), *provider, setup, endless);
   const auto instance = abi::RawInstance::create(plugin, "check", setup.config_json);
   if (instance.has_error()) return services.observation(Error(instance.error()).within("create"));
   return services.observation(call(**instance, job, services));
@@ -149,7 +150,7 @@ Observation run_in_worker(runtime::Task& task, const std::shared_ptr<worker::Lin
   runtime::spawn("check.call", task.loop(), live ? runtime::Deadline::never() : runtime::Deadline::after(task.clock(), k_call_timeout), [&](runtime::Task& inner) {
     const auto provider = live ? live(inner) : make_provider(job.answers, setup.recording);
     std::string endless;
-    ScriptedServices services(job, rules_of(setup, job), *provider, setup.credentials, setup.now_ms, [&](const Observation& so_far) {
+    ScriptedServices services(job, rules_of(setup, job), *provider, setup, [&](const Observation& so_far) {
       endless = "asked for " + std::to_string(so_far.asked_after_end_count) + " services after its call was over";
       inner.interrupt(Errc::cancelled);
     });

@@ -25,6 +25,8 @@ struct Setup {
   std::string plugin_id;
   bool threads{false};  // call model thread
   bool handles_webhooks{false};
+  bool reads_secrets{false};  // its manifest has the capability
+  bool keeps_values{false};   // its manifest names the service storage
   std::vector<std::string> entities;
   std::string config_json{"{}"};
   std::map<std::string, std::string, std::less<>> credentials;

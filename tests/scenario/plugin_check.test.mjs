@@ -47,7 +47,7 @@ test('each rule is found by a plugin that breaks it, and by it alone', async (t)
   assert.deepEqual(sound.tests.filter(({ outcome }) => outcome === 'skipped').map(({ name }) => name), ['webhooks']);
   assert.deepEqual((await check(faulty('inline'))).rules, []);
   const files = fs.readdirSync(path.join(build, 'tests/plugins/faulty')).filter((name) => /^faulty_[CKP]\d\d\.so$/.test(name));
-  assert.equal(files.length, 26);
+  assert.equal(files.length, 27);
   for (const name of files) {
     const rule = name.slice('faulty_'.length, -'.so'.length);
     const more = rule === 'K02' ? ['--only', 'a page of a proxy'] : ['K10', 'C11', 'P21'].includes(rule) ? [] : ['--replay', recording];

@@ -22,6 +22,7 @@ const tomada_http_service* g_http;
 const tomada_records_service* g_records;
 const tomada_log_service* g_log;
 const tomada_credentials_service* g_credentials;
+const tomada_storage_service* g_storage;
 const tomada_reply_service* g_reply;
 tomada_call g_earlier_call;
 bool g_syncing;
@@ -163,6 +164,7 @@ tomada_status sync(void*, tomada_call call, const tomada_sync_request* request) 
     if (g_credentials->get(call, text("token"), &token) == TOMADA_OK)
       g_log->write(call, TOMADA_LOG_INFO, slice("token is " + text_of(token)));
   }
+  if (fault("K15")) (void)g_storage->put(call, text("seen"), text("1"));
   const tomada_status status = read_all(call, text_of(request->resume));
   if (fault("K04") && status == TOMADA_E_CANCELLED) return TOMADA_OK;
   return status;
@@ -194,6 +196,7 @@ extern "C" tomada_status tomada_plugin_entry_v1(const tomada_host* host, tomada_
   g_records = static_cast<const tomada_records_service*>(find(TOMADA_RECORDS_ID));
   g_log = static_cast<const tomada_log_service*>(find(TOMADA_LOG_ID));
   g_credentials = static_cast<const tomada_credentials_service*>(find(TOMADA_CREDENTIALS_ID));
+  g_storage = static_cast<const tomada_storage_service*>(find(TOMADA_STORAGE_ID));
   g_reply = static_cast<const tomada_reply_service*>(find(TOMADA_REPLY_ID));
   plugin->abi_minor = TOMADA_ABI_MINOR;
   plugin->create = create;
