@@ -1,5 +1,6 @@
 #include "host/abi/manifest.hpp"
 
+#include "host/abi/manifest_limits.hpp"
 #include "host/abi/manifest_reader.hpp"
 #include "host/base/json_depth.hpp"
 
@@ -291,9 +292,8 @@ void check_top_level(Reader& reader, const json& document) {
   for (const auto& [name, value] : document.items())
     if (!name.starts_with("x-") && std::find(k_fields.begin(), k_fields.end(), name) == k_fields.end())
       reader.refuse(name, "is no field of a manifest; names of your own start with x-");
-  // Not interpreted yet, but they must not have to change their shape later.
+  // Not interpreted yet, but it must not have to change its shape later.
   (void)reader.list(document, "", "actions", false);
-  (void)reader.object(document, "", "limits", false);
 }
 
 Result<Manifest> read(const json& document) {
@@ -310,6 +310,7 @@ Result<Manifest> read(const json& document) {
   read_network(reader, document, manifest, known);
   read_entities(reader, document, manifest);
   read_webhook(reader, document, manifest, known);
+  manifest.limits = read_limits(reader, document);
   if (reader.failed()) return reader.error();
   if (manifest.support_level.empty()) manifest.support_level = "community";
   manifest.document = document;

@@ -1,6 +1,7 @@
 // A plugin's manifest: what it is, what it needs, what it offers. Read from the file without running any code of it.
 #pragma once
 
+#include "host/abi/limits.hpp"
 #include "host/base/result.hpp"
 #include "host/scheme/scheme.hpp"
 
@@ -62,6 +63,7 @@ struct Manifest {
   nlohmann::json credentials_schema;  // JSON Schema draft 4; property "secret": true is understood by the host
   std::vector<Entity> entities;
   std::shared_ptr<const scheme::Webhook> webhook;  // null: receives none; compiled without a configuration
+  Limits limits;                                   // what is known of the provider's; never without its first pool
   std::string support_level;  // community | partner | official
   nlohmann::json document;    // the whole text, for inspect and for later fields
 };

@@ -35,7 +35,7 @@ struct Request {
   std::string body;
   /// Set for a body that is written in pieces: its length, or nullopt inside when not known (chunked).
   std::optional<std::optional<std::uint64_t>> streamed_length{};
-  std::chrono::milliseconds timeout{30'000};  // whole exchange; the task's deadline applies as well
+  std::chrono::milliseconds timeout{30'000};  // of one exchange, each hop of a redirect anew; the task's deadline applies as well
   /// Asked for each redirect target before it is followed; empty: redirects are returned as they are.
   std::function<Result<void>(std::string_view url)> may_follow{};
   bool authenticate{true};  // read by the signing layer
@@ -44,6 +44,9 @@ struct Request {
 struct Head {
   int status{};
   Headers headers;
+  /// Set by the layer that knows the provider's limits: refused because of one, whatever the status.
+  bool throttled{false};
+  std::optional<std::chrono::milliseconds> retry_after{};
 };
 
 /// One request under way. Destroying it drops whatever has not been read. Loop thread.

@@ -34,8 +34,8 @@ void become_get(Request& request) {
 
 class RedirectingExchange final : public Exchange {
  public:
-  RedirectingExchange(Client& inner, Request request, std::unique_ptr<Exchange> current, runtime::Deadline deadline)
-      : inner_(inner), request_(std::move(request)), current_(std::move(current)), deadline_(deadline) {}
+  RedirectingExchange(Client& inner, Request request, std::unique_ptr<Exchange> current)
+      : inner_(inner), request_(std::move(request)), current_(std::move(current)) {}
 
   Result<void> write(runtime::Task& task, std::string_view bytes) override {
     if (!current_) return no_answer();
@@ -55,7 +55,6 @@ class RedirectingExchange final : public Exchange {
         return fail(Errc::invalid_data, "more than " + std::to_string(k_redirects_max) + " redirects");
       TOMADA_TRY(turn_to(*location, to_get));
       TOMADA_TRY(drain(task, head));
-      request_.timeout = deadline_.remaining(task.clock());
       TOMADA_TRY_ASSIGN(current_, inner_.open(task, request_));
     }
   }
@@ -97,7 +96,6 @@ class RedirectingExchange final : public Exchange {
   Client& inner_;
   Request request_;
   std::unique_ptr<Exchange> current_;  // empty when opening the next hop failed
-  runtime::Deadline deadline_;
 };
 
 class RedirectingClient final : public Client {
@@ -106,10 +104,9 @@ class RedirectingClient final : public Client {
 
   Result<std::unique_ptr<Exchange>> open(runtime::Task& task, Request request) override {
     if (!request.may_follow) return inner_.open(task, std::move(request));
-    const auto deadline = runtime::Deadline::after(task.clock(), request.timeout);
     TOMADA_TRY_ASSIGN(auto first, inner_.open(task, request));
     return std::unique_ptr<Exchange>(
-        std::make_unique<RedirectingExchange>(inner_, std::move(request), std::move(first), deadline));
+        std::make_unique<RedirectingExchange>(inner_, std::move(request), std::move(first)));
   }
 
  private:

@@ -30,7 +30,7 @@ Pool::Pool(const PoolLimits& declared, Time now) { declare(declared, now); }
 
 void Pool::declare(const PoolLimits& declared, Time now) {
   std::vector<Declared> windows;
-  for (const WindowLimit& limit : declared.windows) {
+  for (const abi::WindowLimit& limit : declared.windows) {
     const auto same = std::find_if(windows_.begin(), windows_.end(), [&](const Declared& old) {
       return std::abs((old.window.length() - limit.length).count()) * 100 < limit.length.count();
     });
@@ -39,7 +39,7 @@ void Pool::declare(const PoolLimits& declared, Time now) {
   }
   windows_ = std::move(windows);
   buckets_.clear();
-  for (const BucketLimit& limit : declared.buckets) buckets_.emplace_back(limit.capacity, limit.restore_per_second);
+  for (const abi::BucketLimit& limit : declared.buckets) buckets_.emplace_back(limit.capacity, limit.restore_per_second);
   for (TokenBucket& bucket : buckets_) (void)bucket.tokens(now);
   declared_ = declared;
   set_share(share_);
@@ -130,6 +130,18 @@ void Pool::observe(Time now, const Signals& signals) {
     const auto known = std::find_if(told_.begin(), told_.end(), [&](const ToldLimit& limit) { return limit.name() == told.name; });
     if (known != told_.end()) known->observe(told, now, in_flight_cost_);
     else if (told_.size() < k_told_max) told_.emplace_back(told, now);
+    correct_defaults(told);
+  }
+}
+
+/// The provider knows its limit better than a manifest does.
+void Pool::correct_defaults(const Told& told) {
+  if (told.kind != Told::Kind::window || !told.length || !told.amount) return;
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    abi::WindowLimit& declared = declared_.windows[i];
+    if (!declared.is_default || declared.length != *told.length || declared.amount == *told.amount) continue;
+    declared.amount = *told.amount;
+    set_share(share_);
   }
 }
 

@@ -1,8 +1,9 @@
 // The limits of one pool of requests, of every kind, asked together.
 #pragma once
 
+#include "host/abi/limits.hpp"
 #include "host/limit/hidden_limit.hpp"
-#include "host/limit/limits.hpp"
+#include "host/limit/lane.hpp"
 #include "host/limit/signals.hpp"
 #include "host/limit/told_limit.hpp"
 
@@ -13,6 +14,9 @@
 #include <vector>
 
 namespace tomada::limit {
+
+using abi::Limits;
+using abi::PoolLimits;
 
 /// One line of what is known, for people.
 struct LimitView {
@@ -73,6 +77,7 @@ class Pool {
   [[nodiscard]] double reserve_of(Lane lane, double amount, Span length) const;
   [[nodiscard]] bool is_expected(Time now);
   void observe(Time now, const Signals& signals);
+  void correct_defaults(const Told& told);
   void refused(Time now, const Sent& request, const Signals& signals, bool expected);
   void note_urgent(Time now, Lane lane, double cost);
 

@@ -1,7 +1,7 @@
 // Who is next among those that wait for one pool: lanes by weight, tenants in turn.
 #pragma once
 
-#include "host/limit/limits.hpp"
+#include "host/limit/lane.hpp"
 
 #include <array>
 #include <cstdint>

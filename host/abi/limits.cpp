@@ -1,6 +1,6 @@
-#include "host/limit/limits.hpp"
+#include "host/abi/limits.hpp"
 
-namespace tomada::limit {
+namespace tomada::abi {
 namespace {
 
 bool applies(std::string_view rule_method, std::string_view rule_path, std::string_view method, std::string_view path) {
@@ -8,16 +8,6 @@ bool applies(std::string_view rule_method, std::string_view rule_path, std::stri
 }
 
 }  // namespace
-
-std::string_view to_string(Lane lane) {
-  switch (lane) {
-    case Lane::interactive: return "interactive";
-    case Lane::webhook: return "webhook";
-    case Lane::incremental: return "incremental";
-    case Lane::backfill: break;
-  }
-  return "backfill";
-}
 
 std::size_t Limits::pool_of(std::string_view method, std::string_view path) const {
   for (std::size_t i = 1; i < pools.size(); ++i)
@@ -51,4 +41,4 @@ bool matches(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-}  // namespace tomada::limit
+}  // namespace tomada::abi

@@ -1,27 +1,23 @@
 // What is declared about a provider's limits, by its manifest, the operator or the integration.
 #pragma once
 
-#include "host/limit/sliding_window.hpp"
-
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace tomada::limit {
+namespace tomada::abi {
 
 inline constexpr std::size_t k_pools_max = 64;
 inline constexpr std::size_t k_windows_max = 8;  // of one pool
 
-/// Who goes first when there is not room for all; see Queue.
-enum class Lane : std::uint8_t { interactive, webhook, incremental, backfill };
-inline constexpr std::size_t k_lanes_count = 4;
-std::string_view to_string(Lane lane);
-
 struct WindowLimit {
   std::string name;
   double amount{};
-  Span length{};
+  std::chrono::nanoseconds length{};
+  /// A manifest's: what an answer tells for the same length takes its place.
+  bool is_default{false};
   friend bool operator==(const WindowLimit&, const WindowLimit&) = default;
 };
 
@@ -73,4 +69,4 @@ struct Limits {
 /// `pattern` may have several *, each for any text, also none.
 bool matches(std::string_view pattern, std::string_view text);
 
-}  // namespace tomada::limit
+}  // namespace tomada::abi
