@@ -27,7 +27,11 @@ constexpr std::array k_api_configurations{
     Column{"config_json", json}, Column{"sealed_credentials", bytes}, Column{"is_enabled", boolean},
     Column{"health_status"}, Column{"connection_status"}, Column{"last_sync_at", Kind::time, Null::yes},
     Column{"created_at", Kind::time}, Column{"updated_at", Kind::time}, Column{"app_id", id, Null::yes},
-    Column{"account_id"}, Column{"allow_legacy", boolean}, Column{"version", integer}};
+    Column{"account_id"}, Column{"allow_legacy", boolean}, Column{"version", integer},
+    Column{"rate_limit_per_minute", integer, Null::yes}, Column{"rate_limit_per_hour", integer, Null::yes},
+    Column{"timeout_seconds", integer, Null::yes}, Column{"retry_attempts", integer, Null::yes},
+    Column{"retry_backoff_ms", integer, Null::yes}, Column{"circuit_breaker_threshold", integer, Null::yes},
+    Column{"circuit_breaker_timeout_ms", integer, Null::yes}, Column{"circuit_breaker_enabled", boolean, Null::yes}};
 constexpr std::array k_sync_state{
     Column{"entity_no", integer}, Column{"tenant_id", id}, Column{"config_id", id}, Column{"entity"},
     Column{"generation", integer}, Column{"since"}, Column{"live_count", integer}};
@@ -114,7 +118,9 @@ constexpr std::array k_tables{
     Table{.name = "api_configurations", .relation = "api_configurations", .columns = k_api_configurations, .keys_count = 1,
           .rows = "SELECT config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled,"
                   " health_status, connection_status, last_sync_at_ms, created_at_ms, updated_at_ms, nullif(app_id, ''),"
-                  " account_id, allow_legacy, version FROM api_configurations WHERE config_id > ?1 ORDER BY config_id",
+                  " account_id, allow_legacy, version, rate_limit_per_minute, rate_limit_per_hour, timeout_seconds, retry_attempts,"
+                  " retry_backoff_ms, circuit_breaker_threshold, circuit_breaker_timeout_ms, circuit_breaker_enabled"
+                  " FROM api_configurations WHERE config_id > ?1 ORDER BY config_id",
           .count = "SELECT count(*) FROM api_configurations"},
     Table{.name = "sync_state", .relation = "sync_state", .columns = k_sync_state, .keys_count = 1,
           .rows = "SELECT s.entity_no, c.tenant_id, c.config_id, s.entity, s.generation, s.since, s.live_count"

@@ -6,5 +6,6 @@ namespace tomada::store::postgres {
 extern const char k_views[];
 extern const char k_plugins[];
 extern const char k_approvals[];
+extern const char k_call_limits[];
 
 }  // namespace tomada::store::postgres

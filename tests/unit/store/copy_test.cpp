@@ -68,6 +68,8 @@ class CopyTest : public ::testing::Test {
       TOMADA_TRY(plugins.pin(task, {.plugin_id = "Zoom", .tenant_id = other.tenant_id, .version = "2"}));
       TOMADA_TRY(plugins.quarantine(task, {.plugin_id = "Zoom", .version = "2", .reason = "r", .signal = 11,
                                            .last_service = "http", .since_ms = 4}));
+      second.limits.timeout_seconds = 9;
+      second.limits.circuit_breaker_enabled = false;
       second.app_id = app.app_id;
       second.account_id = "42";
       second.sealed_credentials = std::string("\0sealed\n", 8);
@@ -163,6 +165,7 @@ TEST_F(CopyTest, EveryPartReadsTheSameOnBothSides) {
       EXPECT_EQ(found->sealed_credentials, second.sealed_credentials);
       EXPECT_EQ(found->app_id, app.app_id);
       EXPECT_EQ(found->version, 2);
+      EXPECT_EQ(found->limits, second.limits);
       EXPECT_EQ(value_of(store->apps().find(task, tenant.tenant_id, app.app_id))->sealed_credentials, app.sealed_credentials);
       const PluginState plugins = value_of(store->plugins().all(task));
       EXPECT_EQ(plugins.versions.size(), 3u);

@@ -1,0 +1,8 @@
+// The texts of migrations that stand in files of their own (schema_<subject>.cpp). A released one never changes.
+#pragma once
+
+namespace tomada::store::sqlite {
+
+extern const char k_call_limits[];
+
+}  // namespace tomada::store::sqlite
