@@ -7,5 +7,7 @@ extern const char k_views[];
 extern const char k_plugins[];
 extern const char k_approvals[];
 extern const char k_call_limits[];
+extern const char k_events[];
+extern const char k_calls[];
 
 }  // namespace tomada::store::postgres

@@ -4,5 +4,7 @@
 namespace tomada::store::sqlite {
 
 extern const char k_call_limits[];
+extern const char k_events[];
+extern const char k_calls[];
 
 }  // namespace tomada::store::sqlite
