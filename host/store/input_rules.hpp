@@ -2,6 +2,7 @@
 #pragma once
 
 #include "host/store/breakers.hpp"
+#include "host/store/cache_entries.hpp"
 #include "host/store/limits.hpp"
 
 #include <algorithm>
@@ -34,6 +35,16 @@ inline Result<void> check_uses(std::span<const RateUse> uses, std::string_view l
                      [&](const RateWindow& window) { return window.type == use.window_type; }))
       return fail(Errc::invalid_data, "a window is a minute, an hour or a day");
   return check_size("what is learned about limits", learned_json.size(), k_learned_bytes_max);
+}
+
+inline Result<void> check_entry(std::string_view key, std::string_view value) {
+  TOMADA_TRY(check_size("a key", key.size(), k_cache_key_bytes_max));
+  return check_size("a value", value.size(), k_cache_value_bytes_max);
+}
+
+/// What an entry counts of k_cache_bytes_max.
+inline std::int64_t cache_bytes(std::string_view key, std::string_view value) {
+  return static_cast<std::int64_t>(key.size() + value.size() + k_cache_entry_bytes);
 }
 
 }  // namespace tomada::store

@@ -3,6 +3,7 @@
 
 #include "host/store/apps.hpp"
 #include "host/store/breakers.hpp"
+#include "host/store/cache_entries.hpp"
 #include "host/store/events.hpp"
 #include "host/store/integrations.hpp"
 #include "host/store/jobs.hpp"
@@ -40,6 +41,7 @@ class Store {
   virtual Limits& limits() = 0;
   virtual Breakers& breakers() = 0;
   virtual Events& events() = 0;
+  virtual CacheEntries& cache_entries() = 0;
 
   /// One cheap round trip; for /health.
   virtual Result<void> ping(runtime::Task& task) = 0;

@@ -31,9 +31,9 @@ std::string literal(const Key& key) {
   return literal(std::move(array).text());
 }
 
-/// Those of a store, and what is not copied: a sum that settle() makes.
+/// Those of a store, and what is not copied: a sum that settle() makes, and the cache, which a host fills again by itself.
 std::set<std::string> relations() {
-  std::set<std::string> names{"webhook_payload_changes"};
+  std::set<std::string> names{"webhook_payload_changes", "cache_sizes", "cache_entries"};
   for (const Table& table : tables()) names.insert(table.relation);
   return names;
 }

@@ -44,7 +44,8 @@ PostgresStore::PostgresStore(Address address, const Options& options)
       plugins_(make_plugins(database_)),
       limits_(make_limits(database_)),
       breakers_(make_breakers(database_)),
-      events_(make_events(database_)) {}
+      events_(make_events(database_)),
+      cache_entries_(make_cache_entries(database_)) {}
 
 // Whoever waits for a server that is away gives up.
 PostgresStore::~PostgresStore() { stop_.request(); }

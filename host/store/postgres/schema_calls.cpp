@@ -1,4 +1,4 @@
-// What belongs to the calls that integrations make: their limits and breakers, and the events that follow from them.
+// What belongs to the calls that integrations make: their limits, breakers and cache, and the events that follow from them.
 #include "host/store/postgres/schema_scripts.hpp"
 
 // As k_policies does it.
@@ -108,5 +108,28 @@ RETURNS TABLE (
   ORDER BY c.integration_name, c.config_id
 $$;
 )sql" TOMADA_TENANTS_ONLY("rate_limit_learned");
+
+/* `bytes` is what an entry counts; their sum is cache_sizes, kept up to date by every write, which locks it first: adding up
+ * all entries for each put would read an index of some hundred thousand. UNLOGGED: both are empty after a crash of the
+ * server, which a cache may be, and values are not written twice. The first table's rows go first with an integration, so
+ * that a removal locks in the same order as everybody. */
+const char k_cache[] = R"sql(
+CREATE UNLOGGED TABLE integrations.cache_sizes (
+  config_id uuid PRIMARY KEY REFERENCES integrations.api_configurations ON DELETE CASCADE,
+  tenant_id uuid NOT NULL,
+  bytes bigint NOT NULL
+);
+CREATE UNLOGGED TABLE integrations.cache_entries (
+  config_id uuid NOT NULL REFERENCES integrations.api_configurations ON DELETE CASCADE,
+  tenant_id uuid NOT NULL,
+  key bytea NOT NULL,
+  expires_at_ms bigint NOT NULL,
+  bytes bigint NOT NULL,
+  value bytea NOT NULL,
+  PRIMARY KEY (config_id, key)
+);
+CREATE INDEX cache_entries_by_expiry ON integrations.cache_entries (expires_at_ms);
+CREATE INDEX cache_entries_of_config_by_expiry ON integrations.cache_entries (config_id, expires_at_ms, key);
+)sql" TOMADA_TENANTS_ONLY("cache_sizes") TOMADA_TENANTS_ONLY("cache_entries");
 
 }  // namespace tomada::store::postgres

@@ -9,5 +9,6 @@ extern const char k_approvals[];
 extern const char k_call_limits[];
 extern const char k_events[];
 extern const char k_calls[];
+extern const char k_cache[];
 
 }  // namespace tomada::store::postgres

@@ -20,5 +20,6 @@ std::unique_ptr<Plugins> make_plugins(Database& database);
 std::unique_ptr<Limits> make_limits(Database& database);
 std::unique_ptr<Breakers> make_breakers(Database& database);
 std::unique_ptr<Events> make_events(Database& database);
+std::unique_ptr<CacheEntries> make_cache_entries(Database& database);
 
 }  // namespace tomada::store::sqlite

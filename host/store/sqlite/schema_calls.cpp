@@ -1,4 +1,4 @@
-// What belongs to the calls that integrations make: their limits and breakers, and the events that follow from them.
+// What belongs to the calls that integrations make: their limits, breakers and cache, and the events that follow from them.
 #include "host/store/sqlite/schema_scripts.hpp"
 
 namespace tomada::store::sqlite {
@@ -67,6 +67,27 @@ CREATE TABLE circuit_breaker_status (
   state_changed_at_ms INTEGER NOT NULL,
   PRIMARY KEY (config_no, host)
 ) STRICT, WITHOUT ROWID;
+)sql";
+
+/* `bytes` is what an entry counts; their sum is cache_sizes, kept up to date by every write: adding up all entries for each
+ * put would read an index of some hundred thousand. */
+const char k_cache[] = R"sql(
+CREATE TABLE cache_sizes (
+  config_no INTEGER PRIMARY KEY REFERENCES api_configurations ON DELETE CASCADE,
+  bytes INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE cache_entries (
+  entry_no INTEGER PRIMARY KEY,
+  config_no INTEGER NOT NULL REFERENCES api_configurations ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  value BLOB NOT NULL,
+  UNIQUE (config_no, key)
+) STRICT;
+CREATE INDEX cache_entries_by_expiry ON cache_entries (expires_at_ms);
+CREATE INDEX cache_entries_of_config_by_expiry ON cache_entries (config_no, expires_at_ms);
 )sql";
 
 }  // namespace tomada::store::sqlite

@@ -6,5 +6,6 @@ namespace tomada::store::sqlite {
 extern const char k_call_limits[];
 extern const char k_events[];
 extern const char k_calls[];
+extern const char k_cache[];
 
 }  // namespace tomada::store::sqlite

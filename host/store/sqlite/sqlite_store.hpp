@@ -33,6 +33,7 @@ class SqliteStore final : public Store {
   Limits& limits() override { return *limits_; }
   Breakers& breakers() override { return *breakers_; }
   Events& events() override { return *events_; }
+  CacheEntries& cache_entries() override { return *cache_entries_; }
   Result<void> ping(runtime::Task& task) override;
 
   /// Transactions so far; many writes share one.
@@ -56,6 +57,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Limits> limits_;
   std::unique_ptr<Breakers> breakers_;
   std::unique_ptr<Events> events_;
+  std::unique_ptr<CacheEntries> cache_entries_;
 };
 
 }  // namespace tomada::store::sqlite

@@ -76,6 +76,7 @@ class CopyTest : public ::testing::Test {
         TOMADA_TRY(store->limits().save(task, each.tenant_id, each.config_id, uses, R"({"it's":1})", k_now_ms));
         for (const char* host : {"b.example", "a.example"}) TOMADA_TRY(store->breakers().save(task, breaker_of(each, host), &tripped));
       }
+      TOMADA_TRY(store->cache_entries().put(task, tenant.tenant_id, integration.config_id, "k", {.value = "v", .expires_at_ms = 1}));
       second.app_id = app.app_id;
       second.account_id = "42";
       second.sealed_credentials = std::string("\0sealed\n", 8);
@@ -228,7 +229,7 @@ TEST_F(CopyTest, EveryPartReadsTheSameOnBothSides) {
                 " FROM integrations.webhook_payload_changes"), "t");
 }
 
-TEST_F(CopyTest, LimitsBreakersAndEventsAreTheSame) {
+TEST_F(CopyTest, LimitsBreakersAndEventsAreTheSameAndTheCacheStaysBehind) {
   fill();
   value_of(copy_all());
   const auto from = source();
@@ -248,6 +249,7 @@ TEST_F(CopyTest, LimitsBreakersAndEventsAreTheSame) {
     EXPECT_EQ(events_of(*to, each).size(), 2u);
     EXPECT_EQ(events_of(*to, each), events_of(*from, each));
   }
+  EXPECT_EQ(sql("SELECT (SELECT count(*) FROM integrations.cache_entries) + (SELECT count(*) FROM integrations.cache_sizes)"), "0");
   on_loop([&](runtime::Task& task) {
     Event next = tripped;
     next.tenant_id = tenant.tenant_id;

@@ -1,4 +1,4 @@
-// Limits, breakers and events where several hosts write them, and what the users' own function makes of them.
+// Limits, breakers, events and the cache where several hosts write them, and what the users' own function makes of them.
 #include "host/store/postgres/connection.hpp"
 #include "host/store/postgres/schema.hpp"
 #include "tests/unit/store/postgres_pair.hpp"
@@ -75,6 +75,26 @@ TEST_F(PostgresCallsTest, TwoHostsCountTheSameWindows) {
        }))
     value_of(result);
   EXPECT_EQ(ask("SELECT min(request_count) || '-' || max(request_count) FROM integrations.rate_limit_tracking"), "30-30");
+}
+
+// The sum of the sizes is what is there, whoever wrote and removed at the same time.
+TEST_F(PostgresCallsTest, TwoHostsKeepTheCachesSizeRight) {
+  const Integration second = add_integration(*one, tenant.tenant_id);
+  for (const auto& result : on_loop_at_once(60, [&](Task& task, std::size_t index) -> Result<void> {
+         CacheEntries& entries = (index % 2 == 0 ? *one : *two).cache_entries();
+         const std::string& config_id = index % 3 == 0 ? second.config_id : integration.config_id;
+         const std::string key = std::to_string(index % 20);
+         TOMADA_TRY(entries.put(task, tenant.tenant_id, config_id, key,
+                                {.value = std::string(index * 10, 'v'), .expires_at_ms = static_cast<std::int64_t>(index)}));
+         if (index % 5 == 0) TOMADA_TRY(entries.remove(task, tenant.tenant_id, config_id, key));
+         if (index % 7 == 0) TOMADA_TRY(entries.remove_expired(task, static_cast<std::int64_t>(index / 2), 4));
+         return {};
+       }))
+    value_of(result);
+  EXPECT_EQ(ask("SELECT count(*) FROM integrations.cache_sizes s WHERE s.bytes <> (SELECT coalesce(sum(e.bytes), 0) FROM"
+                " integrations.cache_entries e WHERE e.config_id = s.config_id)"),
+            "0");
+  EXPECT_EQ(ask("SELECT count(*) FROM integrations.cache_entries WHERE bytes <> length(key) + length(value) + 128"), "0");
 }
 
 TEST_F(PostgresCallsTest, MetricsShowTheWorstBreakerAndOnlyLimitsThatAreKnown) {
