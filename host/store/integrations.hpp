@@ -11,6 +11,19 @@
 
 namespace tomada::store {
 
+/// What the integration says about its calls; absent: the operator's or the manifest's word counts.
+struct CallLimits {
+  std::optional<std::int64_t> rate_limit_per_minute;
+  std::optional<std::int64_t> rate_limit_per_hour;
+  std::optional<std::int64_t> timeout_seconds;
+  std::optional<std::int64_t> retry_attempts;
+  std::optional<std::int64_t> retry_backoff_ms;
+  std::optional<std::int64_t> circuit_breaker_threshold;
+  std::optional<std::int64_t> circuit_breaker_timeout_ms;
+  std::optional<bool> circuit_breaker_enabled;
+  bool operator==(const CallLimits&) const = default;
+};
+
 struct Integration {
   std::string config_id;  // the {id} of the API
   std::string tenant_id;
@@ -27,7 +40,8 @@ struct Integration {
   std::string app_id;      // empty: none
   std::string account_id;  // the provider's name of the account, where app webhooks are routed by it; empty: none
   bool allow_legacy{false};  // accepts webhook signatures that the manifest calls legacy
-  std::int64_t version{1};  // counts changes of config or credentials: an instance made for an older one is replaced
+  std::int64_t version{1};  // counts changes of config, limits or credentials: an instance made for an older one is replaced
+  CallLimits limits{};
 };
 
 class Integrations {
@@ -44,7 +58,7 @@ class Integrations {
   /// For the intake, which knows no tenant yet.
   virtual Result<std::optional<Integration>> find_any(runtime::Task& task, std::string_view config_id) = 0;
   /// Sets name, config_json, sealed_credentials, is_enabled, connection_status, app_id, account_id, allow_legacy,
-  /// updated_at; adds one to version. An enabled one's webhook job is woken.
+  /// limits, updated_at; adds one to version. An enabled one's webhook job is woken.
   /// CONFLICT when `integration.version` is no longer the stored one; `integration.version` is what was read.
   virtual Result<void> update(runtime::Task& task, const Integration& integration) = 0;
   /// Health and connection state only; version stays.

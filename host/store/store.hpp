@@ -2,8 +2,12 @@
 #pragma once
 
 #include "host/store/apps.hpp"
+#include "host/store/breakers.hpp"
+#include "host/store/cache_entries.hpp"
+#include "host/store/events.hpp"
 #include "host/store/integrations.hpp"
 #include "host/store/jobs.hpp"
+#include "host/store/limits.hpp"
 #include "host/store/plugins.hpp"
 #include "host/store/records.hpp"
 #include "host/store/syncs.hpp"
@@ -34,6 +38,10 @@ class Store {
   virtual Apps& apps() = 0;
   virtual Webhooks& webhooks() = 0;
   virtual Plugins& plugins() = 0;
+  virtual Limits& limits() = 0;
+  virtual Breakers& breakers() = 0;
+  virtual Events& events() = 0;
+  virtual CacheEntries& cache_entries() = 0;
 
   /// One cheap round trip; for /health.
   virtual Result<void> ping(runtime::Task& task) = 0;

@@ -23,7 +23,7 @@ std::string bound(const Table& table, const Key& key, std::size_t index) {
 Key first_key(const Table& table) {
   Key key;
   for (const Column& column : table.columns.first(static_cast<std::size_t>(table.keys_count)))
-    key.push_back(column.kind == Kind::integer ? std::to_string(std::numeric_limits<std::int64_t>::min()) : "");
+    key.push_back(column.kind == Kind::integer || column.kind == Kind::time ? std::to_string(std::numeric_limits<std::int64_t>::min()) : "");
   return key;
 }
 

@@ -16,6 +16,7 @@
 namespace tomada::store::copying {
 
 inline constexpr std::size_t k_columns_max = 24;
+inline constexpr std::size_t k_keys_max = 3;  // of a table
 
 /// The values in the table's order; views into what yielded them.
 struct Row {
@@ -26,7 +27,7 @@ struct Row {
 /// The key of a row, as it is kept and shown: bytes in hex.
 using Key = std::vector<std::string>;
 Key key_of(const Table& table, const Row& row);
-/// For SQLite's ?1, ?2.
+/// For SQLite's ?1, ?2, ?3.
 std::string bound(const Table& table, const Key& key, std::size_t index);
 /// Before every row.
 Key first_key(const Table& table);

@@ -54,7 +54,12 @@ Result<std::string> Source::fingerprint() {
       " || '/' || (SELECT count(*) || '+' || total(installed_at_ms) FROM plugin_versions)"
       " || '/' || (SELECT count(*) || '+' || total(chosen_at_ms) FROM plugin_choices)"
       " || '/' || (SELECT count(*) || '+' || total(CAST(replace(version, '.', '') AS INTEGER)) FROM plugin_pins)"
-      " || '/' || (SELECT count(*) || '+' || total(since_ms) FROM plugin_quarantines)");
+      " || '/' || (SELECT count(*) || '+' || total(since_ms) FROM plugin_quarantines)"
+      " || '/' || (SELECT total(last) FROM event_sequences)"
+      " || '/' || (SELECT count(*) || '+' || total(request_count) || '+' || total(last_request_at_ms) FROM rate_limit_tracking)"
+      " || '/' || (SELECT count(*) || '+' || total(updated_at_ms) FROM rate_limit_learned)"
+      " || '/' || (SELECT count(*) || '+' || total(failure_count) || '+' || total(success_count) || '+' ||"
+      " total(state_changed_at_ms) FROM circuit_breaker_status)");
   std::string fingerprint = query.step() ? query.text(0) : std::string();
   TOMADA_TRY(connection_->take_result());
   return fingerprint;
@@ -70,10 +75,12 @@ Result<std::int64_t> Source::count(const Table& table) {
 SourceRows::SourceRows(Source& source, const Table& table, const Key& after)
     : connection_(source.connection()), table_(table), after_(after), statement_(connection_.prepare(table.rows)) {
   TOMADA_ASSERT(table.columns.size() <= k_columns_max && after_.size() == static_cast<std::size_t>(table.keys_count));
+  TOMADA_ASSERT(after_.size() <= k_keys_max);
   row_.count = table.columns.size();
   for (std::size_t i = 0; i < after_.size(); ++i) bound_[i] = bound(table, after_, i);
   if (after_.size() == 1) statement_.bind(bound_[0]);
-  else statement_.bind(bound_[0], bound_[1]);
+  else if (after_.size() == 2) statement_.bind(bound_[0], bound_[1]);
+  else statement_.bind(bound_[0], bound_[1], bound_[2]);
 }
 
 bool SourceRows::next() {

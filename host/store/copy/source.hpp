@@ -47,7 +47,7 @@ class SourceRows {
   sqlite::Connection& connection_;
   const Table& table_;
   const Key after_;
-  std::array<std::string, 2> bound_;
+  std::array<std::string, k_keys_max> bound_;
   sqlite::Statement statement_;
   Row row_;
   std::array<std::string, k_columns_max> changed_;  // of what is not as it stands in the file

@@ -27,7 +27,11 @@ constexpr std::array k_api_configurations{
     Column{"config_json", json}, Column{"sealed_credentials", bytes}, Column{"is_enabled", boolean},
     Column{"health_status"}, Column{"connection_status"}, Column{"last_sync_at", Kind::time, Null::yes},
     Column{"created_at", Kind::time}, Column{"updated_at", Kind::time}, Column{"app_id", id, Null::yes},
-    Column{"account_id"}, Column{"allow_legacy", boolean}, Column{"version", integer}};
+    Column{"account_id"}, Column{"allow_legacy", boolean}, Column{"version", integer},
+    Column{"rate_limit_per_minute", integer, Null::yes}, Column{"rate_limit_per_hour", integer, Null::yes},
+    Column{"timeout_seconds", integer, Null::yes}, Column{"retry_attempts", integer, Null::yes},
+    Column{"retry_backoff_ms", integer, Null::yes}, Column{"circuit_breaker_threshold", integer, Null::yes},
+    Column{"circuit_breaker_timeout_ms", integer, Null::yes}, Column{"circuit_breaker_enabled", boolean, Null::yes}};
 constexpr std::array k_sync_state{
     Column{"entity_no", integer}, Column{"tenant_id", id}, Column{"config_id", id}, Column{"entity"},
     Column{"generation", integer}, Column{"since"}, Column{"live_count", integer}};
@@ -55,6 +59,21 @@ constexpr std::array k_jobs{
     Column{"created_at_ms", integer}};
 constexpr std::array k_plugin_values{Column{"config_id", id}, Column{"key", bytes}, Column{"tenant_id", id},
                                      Column{"value", bytes}};
+constexpr std::array k_rate_limit_tracking{
+    Column{"config_id", id}, Column{"time_window", Kind::time}, Column{"window_type"}, Column{"tenant_id", id},
+    Column{"request_count", integer}, Column{"quota_limit", integer}, Column{"quota_remaining", integer, Null::yes},
+    Column{"quota_reset_at", Kind::time, Null::yes}, Column{"last_request_at", Kind::time}};
+constexpr std::array k_rate_limit_learned{Column{"config_id", id}, Column{"tenant_id", id}, Column{"learned_json"},
+                                          Column{"updated_at_ms", integer}};
+constexpr std::array k_circuit_breaker_status{
+    Column{"config_id", id}, Column{"host"}, Column{"tenant_id", id}, Column{"current_state"},
+    Column{"failure_count", integer}, Column{"success_count", integer}, Column{"consecutive_failures", integer},
+    Column{"consecutive_successes", integer}, Column{"last_failure_at", Kind::time, Null::yes},
+    Column{"last_success_at", Kind::time, Null::yes}, Column{"next_attempt_at", Kind::time, Null::yes},
+    Column{"state_changed_at", Kind::time}};
+constexpr std::array k_event_sequences{Column{"tenant_id", id}, Column{"last", integer}};
+constexpr std::array k_events{Column{"tenant_id", id}, Column{"sequence", integer}, Column{"config_id", id, Null::yes},
+                              Column{"type"}, Column{"data_json"}, Column{"created_at_ms", integer}};
 constexpr std::array k_plugin_versions{Column{"plugin_id"}, Column{"sha256"}, Column{"version"},
                                        Column{"installed_at_ms", integer}};
 constexpr std::array k_plugin_choices{Column{"plugin_id"}, Column{"sha256"}, Column{"previous_sha256"},
@@ -114,7 +133,9 @@ constexpr std::array k_tables{
     Table{.name = "api_configurations", .relation = "api_configurations", .columns = k_api_configurations, .keys_count = 1,
           .rows = "SELECT config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled,"
                   " health_status, connection_status, last_sync_at_ms, created_at_ms, updated_at_ms, nullif(app_id, ''),"
-                  " account_id, allow_legacy, version FROM api_configurations WHERE config_id > ?1 ORDER BY config_id",
+                  " account_id, allow_legacy, version, rate_limit_per_minute, rate_limit_per_hour, timeout_seconds, retry_attempts,"
+                  " retry_backoff_ms, circuit_breaker_threshold, circuit_breaker_timeout_ms, circuit_breaker_enabled"
+                  " FROM api_configurations WHERE config_id > ?1 ORDER BY config_id",
           .count = "SELECT count(*) FROM api_configurations"},
     Table{.name = "sync_state", .relation = "sync_state", .columns = k_sync_state, .keys_count = 1,
           .rows = "SELECT s.entity_no, c.tenant_id, c.config_id, s.entity, s.generation, s.since, s.live_count"
@@ -160,6 +181,33 @@ constexpr std::array k_tables{
                   " CROSS JOIN plugin_values v ON v.config_no = c.config_no"
                   " WHERE c.config_id >= ?1 AND (c.config_id > ?1 OR v.key > ?2) ORDER BY c.config_id, v.key",
           .count = "SELECT count(*) FROM plugin_values"},
+    Table{.name = "rate_limit_tracking", .relation = "rate_limit_tracking", .columns = k_rate_limit_tracking, .keys_count = 3,
+          .rows = "SELECT c.config_id, r.time_window_ms, r.window_type, c.tenant_id, r.request_count, r.quota_limit,"
+                  " r.quota_remaining, r.quota_reset_at_ms, r.last_request_at_ms FROM api_configurations c"
+                  " CROSS JOIN rate_limit_tracking r ON r.config_no = c.config_no WHERE c.config_id >= ?1"
+                  " AND (c.config_id > ?1 OR (r.time_window_ms, r.window_type) > (CAST(?2 AS INTEGER), ?3))"
+                  " ORDER BY c.config_id, r.time_window_ms, r.window_type",
+          .count = "SELECT count(*) FROM rate_limit_tracking"},
+    Table{.name = "rate_limit_learned", .relation = "rate_limit_learned", .columns = k_rate_limit_learned, .keys_count = 1,
+          .rows = "SELECT c.config_id, c.tenant_id, l.learned_json, l.updated_at_ms FROM api_configurations c"
+                  " CROSS JOIN rate_limit_learned l ON l.config_no = c.config_no WHERE c.config_id > ?1 ORDER BY c.config_id",
+          .count = "SELECT count(*) FROM rate_limit_learned"},
+    Table{.name = "circuit_breaker_status", .relation = "circuit_breaker_status", .columns = k_circuit_breaker_status,
+          .keys_count = 2,
+          .rows = "SELECT c.config_id, b.host, c.tenant_id, b.current_state, b.failure_count, b.success_count,"
+                  " b.consecutive_failures, b.consecutive_successes, b.last_failure_at_ms, b.last_success_at_ms,"
+                  " b.next_attempt_at_ms, b.state_changed_at_ms FROM api_configurations c"
+                  " CROSS JOIN circuit_breaker_status b ON b.config_no = c.config_no"
+                  " WHERE c.config_id >= ?1 AND (c.config_id > ?1 OR b.host > ?2) ORDER BY c.config_id, b.host",
+          .count = "SELECT count(*) FROM circuit_breaker_status"},
+    // With the counter: a reader's last sequence stays behind all that comes, also where every event went.
+    Table{.name = "event_sequences", .relation = "event_sequences", .columns = k_event_sequences, .keys_count = 1,
+          .rows = "SELECT tenant_id, last FROM event_sequences WHERE tenant_id > ?1 ORDER BY tenant_id",
+          .count = "SELECT count(*) FROM event_sequences"},
+    Table{.name = "events", .relation = "events", .columns = k_events, .keys_count = 2,
+          .rows = "SELECT tenant_id, sequence, nullif(config_id, ''), type, data_json, created_at_ms FROM events"
+                  " WHERE (tenant_id, sequence) > (?1, CAST(?2 AS INTEGER)) ORDER BY tenant_id, sequence",
+          .count = "SELECT count(*) FROM events"},
     Table{.name = "plugin_versions", .relation = "plugin_versions", .columns = k_plugin_versions, .keys_count = 2,
           .rows = "SELECT plugin_id, sha256, version, installed_at_ms FROM plugin_versions WHERE (plugin_id, sha256) > (?1, ?2)"
                   " ORDER BY plugin_id, sha256",

@@ -35,7 +35,7 @@ struct Table {
   const char* relation;  // in PostgreSQL, schema integrations
   std::span<const Column> columns;
   int keys_count;
-  /// The columns in order, of the rows whose key is greater than ?1 (and ?2), all bound as text.
+  /// The columns in order, of the rows whose key is greater than ?1 (and ?2, ?3), all bound as text.
   sqlite::Sql rows;
   sqlite::Sql count;
   const char* filter = "";  // which rows of the relation `t` are these

@@ -31,9 +31,9 @@ std::string literal(const Key& key) {
   return literal(std::move(array).text());
 }
 
-/// Those of a store, and the users' own that nobody writes yet.
+/// Those of a store, and what is not copied: a sum that settle() makes, and the cache, which a host fills again by itself.
 std::set<std::string> relations() {
-  std::set<std::string> names{"rate_limit_tracking", "circuit_breaker_status", "webhook_payload_changes"};
+  std::set<std::string> names{"webhook_payload_changes", "cache_sizes", "cache_entries"};
   for (const Table& table : tables()) names.insert(table.relation);
   return names;
 }
@@ -124,7 +124,7 @@ Result<void> Target::begin(const std::string& source, const std::string& fingerp
 
 Result<Target::Part> Target::part(const Table& table) {
   const postgres::Rows rows = connection_->execute(
-      "SELECT state <> 'copying', rows, sha256, last_key IS NOT NULL, last_key[1], last_key[2] FROM integrations.store_copy"
+      "SELECT state <> 'copying', rows, sha256, last_key IS NOT NULL, last_key[1], last_key[2], last_key[3] FROM integrations.store_copy"
       " WHERE table_name = " + literal(table.name));
   TOMADA_TRY(connection_->take_result());
   if (rows.empty()) return Part{};

@@ -1,6 +1,22 @@
 #include "host/store/postgres/integration_rows.hpp"
 
 namespace tomada::store::postgres {
+namespace {
+
+CallLimits read_limits(const Row& row) {
+  CallLimits limits{.rate_limit_per_minute = row.optional_integer(16),
+                    .rate_limit_per_hour = row.optional_integer(17),
+                    .timeout_seconds = row.optional_integer(18),
+                    .retry_attempts = row.optional_integer(19),
+                    .retry_backoff_ms = row.optional_integer(20),
+                    .circuit_breaker_threshold = row.optional_integer(21),
+                    .circuit_breaker_timeout_ms = row.optional_integer(22),
+                    .circuit_breaker_enabled = std::nullopt};
+  if (!row.is_null(23)) limits.circuit_breaker_enabled = row.boolean(23);
+  return limits;
+}
+
+}  // namespace
 
 Integration read_integration(const Row& row) {
   return {.config_id = row.text(0),
@@ -18,7 +34,8 @@ Integration read_integration(const Row& row) {
           .app_id = row.text(13),
           .account_id = row.text(14),
           .allow_legacy = row.boolean(15),
-          .version = row.integer(12)};
+          .version = row.integer(12),
+          .limits = read_limits(row)};
 }
 
 std::vector<Integration> read_integrations(const Rows& rows) {

@@ -9,7 +9,9 @@
 #define TOMADA_INTEGRATION_COLUMNS                                                                             \
   "config_id, tenant_id, integration_name, provider_name, config_json, sealed_credentials, is_enabled, "      \
   "health_status, connection_status, integrations.ms(last_sync_at), integrations.ms(created_at), "            \
-  "integrations.ms(updated_at), version, app_id, account_id, allow_legacy"
+  "integrations.ms(updated_at), version, app_id, account_id, allow_legacy, rate_limit_per_minute, "           \
+  "rate_limit_per_hour, timeout_seconds, retry_attempts, retry_backoff_ms, circuit_breaker_threshold, "       \
+  "circuit_breaker_timeout_ms, circuit_breaker_enabled"
 
 namespace tomada::store::postgres {
 

@@ -53,13 +53,15 @@ class PostgresIntegrations final : public Integrations {
               .empty())
         return fail(Errc::not_found, "there is no such tenant");
       TOMADA_TRY(check_app(connection, integration));
+      const CallLimits& limits = integration.limits;
       // With its place for the last sequence, which every page locks.
       if (connection.run("WITH made AS (INSERT INTO integrations.api_configurations (config_id, tenant_id,"
                          " integration_name, provider_name, config_json, sealed_credentials, is_enabled, health_status,"
                          " connection_status, last_sync_at, created_at, updated_at, version, app_id, account_id,"
-                         " allow_legacy)"
+                         " allow_legacy, rate_limit_per_minute, rate_limit_per_hour, timeout_seconds, retry_attempts,"
+                         " retry_backoff_ms, circuit_breaker_threshold, circuit_breaker_timeout_ms, circuit_breaker_enabled)"
                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, integrations.at($10), integrations.at($11),"
-                         " integrations.at($12), $13, $14, $15, $16)"
+                         " integrations.at($12), $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
                          " ON CONFLICT DO NOTHING RETURNING config_id, tenant_id)"
                          " INSERT INTO integrations.record_sequences (config_id, tenant_id, last)"
                          " SELECT config_id, tenant_id, 0 FROM made",
@@ -68,7 +70,10 @@ class PostgresIntegrations final : public Integrations {
                          integration.is_enabled, integration.health_status, integration.connection_status,
                          integration.last_sync_at_ms, integration.created_at_ms, integration.updated_at_ms,
                          integration.version, id_or_null(integration.app_id), integration.account_id,
-                         integration.allow_legacy) == 0)
+                         integration.allow_legacy, limits.rate_limit_per_minute,
+                         limits.rate_limit_per_hour, limits.timeout_seconds, limits.retry_attempts,
+                         limits.retry_backoff_ms, limits.circuit_breaker_threshold, limits.circuit_breaker_timeout_ms,
+                         limits.circuit_breaker_enabled) == 0)
         return fail(Errc::conflict, "there is an integration " + integration.config_id + " already");
       return {};
     });
@@ -123,16 +128,22 @@ class PostgresIntegrations final : public Integrations {
       if (rows.front().view(0) != integration.app_id) TOMADA_TRY(check_app(connection, integration));
       if (rows.front().integer(1) != integration.version)
         return fail(Errc::conflict, "the integration was changed by somebody else meanwhile; read it again");
+      const CallLimits& limits = integration.limits;
       // Other hosts look again also when no webhook waits: its syncs may run now.
       connection.run(
           "WITH changed AS (UPDATE integrations.api_configurations SET integration_name = $1, config_json = $2,"
           " sealed_credentials = $3, is_enabled = $4, connection_status = $5, updated_at = integrations.at($6),"
-          " app_id = $9, account_id = $10, allow_legacy = $11, version = version + 1"
+          " app_id = $9, account_id = $10, allow_legacy = $11, rate_limit_per_minute = $12, rate_limit_per_hour = $13,"
+          " timeout_seconds = $14, retry_attempts = $15, retry_backoff_ms = $16, circuit_breaker_threshold = $17,"
+          " circuit_breaker_timeout_ms = $18, circuit_breaker_enabled = $19, version = version + 1"
           " WHERE tenant_id = $7 AND config_id = $8 RETURNING is_enabled)"
           " SELECT pg_notify('tomada_jobs', '') FROM changed WHERE is_enabled",
           integration.integration_name, integration.config_json, Blob{integration.sealed_credentials},
           integration.is_enabled, integration.connection_status, integration.updated_at_ms, integration.tenant_id,
-          integration.config_id, id_or_null(integration.app_id), integration.account_id, integration.allow_legacy);
+          integration.config_id, id_or_null(integration.app_id), integration.account_id, integration.allow_legacy,
+          limits.rate_limit_per_minute, limits.rate_limit_per_hour, limits.timeout_seconds,
+          limits.retry_attempts, limits.retry_backoff_ms, limits.circuit_breaker_threshold,
+          limits.circuit_breaker_timeout_ms, limits.circuit_breaker_enabled);
       if (integration.is_enabled) wake_webhook_job(connection, integration.config_id, integration.updated_at_ms);
       return {};
     });

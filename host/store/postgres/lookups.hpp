@@ -1,6 +1,7 @@
 // What several parts ask or do inside their transaction. Each takes the tenant.
 #pragma once
 
+#include "host/store/events.hpp"
 #include "host/store/postgres/connection.hpp"
 
 #include <cstdint>
@@ -26,5 +27,9 @@ using Value = std::pair<std::string, std::optional<std::string>>;
 /// store/values.hpp; then the transaction must not be committed.
 Result<void> put_values(Connection& connection, std::string_view tenant_id, std::string_view config_id,
                         std::span<const Value> values);
+
+/// As Events::append, of this tenant; what it checks was checked. Locks the tenant's counter until the transaction ends, so
+/// that numbers appear in their order: do it last, and wait for no other lock after it.
+Result<std::int64_t> append_event(Connection& connection, std::string_view tenant_id, const Event& event);
 
 }  // namespace tomada::store::postgres

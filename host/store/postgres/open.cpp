@@ -41,7 +41,11 @@ PostgresStore::PostgresStore(Address address, const Options& options)
       values_(make_values(database_)),
       apps_(make_apps(database_)),
       webhooks_(make_webhooks(database_, intake_)),
-      plugins_(make_plugins(database_)) {}
+      plugins_(make_plugins(database_)),
+      limits_(make_limits(database_)),
+      breakers_(make_breakers(database_)),
+      events_(make_events(database_)),
+      cache_entries_(make_cache_entries(database_)) {}
 
 // Whoever waits for a server that is away gives up.
 PostgresStore::~PostgresStore() { stop_.request(); }

@@ -24,6 +24,10 @@ class PostgresStore final : public Store {
   Apps& apps() override { return *apps_; }
   Webhooks& webhooks() override { return *webhooks_; }
   Plugins& plugins() override { return *plugins_; }
+  Limits& limits() override { return *limits_; }
+  Breakers& breakers() override { return *breakers_; }
+  Events& events() override { return *events_; }
+  CacheEntries& cache_entries() override { return *cache_entries_; }
   Result<void> ping(runtime::Task& task) override;
   void watch_jobs(std::function<void()> fn) override { listener_.set(std::move(fn)); }
 
@@ -44,6 +48,10 @@ class PostgresStore final : public Store {
   std::unique_ptr<Apps> apps_;
   std::unique_ptr<Webhooks> webhooks_;
   std::unique_ptr<Plugins> plugins_;
+  std::unique_ptr<Limits> limits_;
+  std::unique_ptr<Breakers> breakers_;
+  std::unique_ptr<Events> events_;
+  std::unique_ptr<CacheEntries> cache_entries_;
 };
 
 }  // namespace tomada::store::postgres

@@ -360,7 +360,9 @@ CREATE POLICY shared ON integrations.apps FOR SELECT USING (is_shared AND (SELEC
 
 constexpr std::array k_migrations{Migration{1, "tables", k_tables}, Migration{2, "policies", k_policies},
                                   Migration{3, "views", k_views}, Migration{4, "store copy", k_store_copy},
-                                  Migration{5, "plugins", k_plugins}, Migration{6, "approvals", k_approvals}};
+                                  Migration{5, "plugins", k_plugins}, Migration{6, "approvals", k_approvals},
+                                  Migration{7, "call limits", k_call_limits}, Migration{8, "events", k_events},
+                                  Migration{9, "calls", k_calls}, Migration{10, "cache", k_cache}};
 
 }  // namespace
 

@@ -6,5 +6,9 @@ namespace tomada::store::postgres {
 extern const char k_views[];
 extern const char k_plugins[];
 extern const char k_approvals[];
+extern const char k_call_limits[];
+extern const char k_events[];
+extern const char k_calls[];
+extern const char k_cache[];
 
 }  // namespace tomada::store::postgres

@@ -28,14 +28,19 @@ class SqliteIntegrations final : public Integrations {
       if (!connection.prepare("SELECT 1 FROM tenants WHERE tenant_id = ?1").first(integration.tenant_id))
         return fail(Errc::not_found, "there is no such tenant");
       TOMADA_TRY(check_app(connection, integration));
+      const CallLimits& limits = integration.limits;
       if (connection.run("INSERT INTO api_configurations (" TOMADA_INTEGRATION_COLUMNS ")"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                         " ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
                          " ON CONFLICT DO NOTHING",
                          integration.config_id, integration.tenant_id, integration.integration_name,
                          integration.provider_name, integration.config_json, Blob{integration.sealed_credentials},
                          integration.is_enabled, integration.health_status, integration.connection_status,
                          integration.last_sync_at_ms, integration.created_at_ms, integration.updated_at_ms,
-                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy) == 0)
+                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy,
+                         limits.rate_limit_per_minute, limits.rate_limit_per_hour, limits.timeout_seconds,
+                         limits.retry_attempts, limits.retry_backoff_ms, limits.circuit_breaker_threshold,
+                         limits.circuit_breaker_timeout_ms, limits.circuit_breaker_enabled) == 0)
         return fail(Errc::conflict, "there is an integration " + integration.config_id + " already");
       return {};
     });
@@ -86,13 +91,20 @@ class SqliteIntegrations final : public Integrations {
       if (!connection.prepare("SELECT 1 FROM api_configurations WHERE config_no = ?1 AND app_id = ?2")
                .first(config_no, integration.app_id))
         TOMADA_TRY(check_app(connection, integration));
+      const CallLimits& limits = integration.limits;
       if (connection.run("UPDATE api_configurations SET integration_name = ?1, config_json = ?2,"
                          " sealed_credentials = ?3, is_enabled = ?4, connection_status = ?5, updated_at_ms = ?6,"
-                         " app_id = ?9, account_id = ?10, allow_legacy = ?11, version = version + 1"
+                         " app_id = ?9, account_id = ?10, allow_legacy = ?11, rate_limit_per_minute = ?12,"
+                         " rate_limit_per_hour = ?13, timeout_seconds = ?14, retry_attempts = ?15, retry_backoff_ms = ?16,"
+                         " circuit_breaker_threshold = ?17, circuit_breaker_timeout_ms = ?18, circuit_breaker_enabled = ?19,"
+                         " version = version + 1"
                          " WHERE config_no = ?7 AND version = ?8",
                          integration.integration_name, integration.config_json, Blob{integration.sealed_credentials},
                          integration.is_enabled, integration.connection_status, integration.updated_at_ms, config_no,
-                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy) == 0)
+                         integration.version, integration.app_id, integration.account_id, integration.allow_legacy,
+                         limits.rate_limit_per_minute, limits.rate_limit_per_hour, limits.timeout_seconds,
+                         limits.retry_attempts, limits.retry_backoff_ms, limits.circuit_breaker_threshold,
+                         limits.circuit_breaker_timeout_ms, limits.circuit_breaker_enabled) == 0)
         return fail(Errc::conflict, "the integration was changed by somebody else meanwhile; read it again");
       if (integration.is_enabled) wake_webhook_job(connection, integration.config_id, integration.updated_at_ms);
       return {};

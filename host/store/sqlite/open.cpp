@@ -64,7 +64,11 @@ SqliteStore::SqliteStore(FileLock lock, Connections connections, const Options& 
       values_(make_values(database_)),
       apps_(make_apps(database_)),
       webhooks_(make_webhooks(database_)),
-      plugins_(make_plugins(database_)) {}
+      plugins_(make_plugins(database_)),
+      limits_(make_limits(database_)),
+      breakers_(make_breakers(database_)),
+      events_(make_events(database_)),
+      cache_entries_(make_cache_entries(database_)) {}
 
 Result<void> SqliteStore::ping(runtime::Task& task) {
   return database_.read(task, [](Connection& connection) -> Result<void> {

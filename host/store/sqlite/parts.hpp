@@ -17,5 +17,9 @@ std::unique_ptr<Values> make_values(Database& database);
 std::unique_ptr<Apps> make_apps(Database& database);
 std::unique_ptr<Webhooks> make_webhooks(Database& database);
 std::unique_ptr<Plugins> make_plugins(Database& database);
+std::unique_ptr<Limits> make_limits(Database& database);
+std::unique_ptr<Breakers> make_breakers(Database& database);
+std::unique_ptr<Events> make_events(Database& database);
+std::unique_ptr<CacheEntries> make_cache_entries(Database& database);
 
 }  // namespace tomada::store::sqlite

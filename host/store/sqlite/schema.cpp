@@ -1,5 +1,7 @@
 #include "host/store/sqlite/schema.hpp"
 
+#include "host/store/sqlite/schema_scripts.hpp"
+
 #include <array>
 #include <string>
 
@@ -290,7 +292,9 @@ ALTER TABLE allowed_plugins ADD COLUMN approved_at_ms INTEGER;
 )sql";
 
 constexpr std::array k_migrations{Migration{1, "first", k_first}, Migration{2, "webhooks", k_webhooks},
-                                  Migration{3, "plugins", k_plugins}, Migration{4, "approvals", k_approvals}};
+                                  Migration{3, "plugins", k_plugins}, Migration{4, "approvals", k_approvals},
+                                  Migration{5, "call limits", k_call_limits}, Migration{6, "events", k_events},
+                                  Migration{7, "calls", k_calls}, Migration{8, "cache", k_cache}};
 
 std::int64_t scalar(Connection& connection, Sql sql) {
   auto query = connection.prepare(sql);

@@ -68,6 +68,15 @@ class CopyTest : public ::testing::Test {
       TOMADA_TRY(plugins.pin(task, {.plugin_id = "Zoom", .tenant_id = other.tenant_id, .version = "2"}));
       TOMADA_TRY(plugins.quarantine(task, {.plugin_id = "Zoom", .version = "2", .reason = "r", .signal = 11,
                                            .last_service = "http", .since_ms = 4}));
+      second.limits.timeout_seconds = 9;
+      second.limits.circuit_breaker_enabled = false;
+      const std::vector<RateUse> uses{rate_use("minute", k_now_ms - 60'000), rate_use("minute", k_now_ms),
+                                      rate_use("day", k_now_ms), rate_use("hour", k_now_ms)};
+      for (const Integration& each : {integration, second}) {
+        TOMADA_TRY(store->limits().save(task, each.tenant_id, each.config_id, uses, R"({"it's":1})", k_now_ms));
+        for (const char* host : {"b.example", "a.example"}) TOMADA_TRY(store->breakers().save(task, breaker_of(each, host), &tripped));
+      }
+      TOMADA_TRY(store->cache_entries().put(task, tenant.tenant_id, integration.config_id, "k", {.value = "v", .expires_at_ms = 1}));
       second.app_id = app.app_id;
       second.account_id = "42";
       second.sealed_credentials = std::string("\0sealed\n", 8);
@@ -116,6 +125,24 @@ class CopyTest : public ::testing::Test {
     running = lease_one(*store);  // and is not given back
   }
 
+  static RateUse rate_use(std::string type, std::int64_t start_ms) {
+    return {.window_type = std::move(type), .window_start_ms = start_ms, .request_count = 5, .quota_limit = 6,
+            .quota_remaining = 1, .quota_reset_at_ms = std::nullopt, .last_request_at_ms = start_ms + 3};
+  }
+  static BreakerStatus breaker_of(const Integration& one, std::string host) {
+    BreakerStatus status;
+    status.tenant_id = one.tenant_id;
+    status.config_id = one.config_id;
+    status.host = std::move(host);
+    status.current_state = "open";
+    status.failure_count = 3;
+    status.next_attempt_at_ms = k_now_ms + 8;
+    status.state_changed_at_ms = k_now_ms;
+    return status;
+  }
+
+  const Event tripped{.sequence = 0, .tenant_id = {}, .config_id = {}, .type = "circuit_breaker.opened",
+                      .data_json = R"({"host":"it's"})", .created_at_ms = k_now_ms};
   TempFolder folder_;
   std::unique_ptr<PostgresDatabase> database_;
   Tenant tenant, other;
@@ -126,6 +153,18 @@ class CopyTest : public ::testing::Test {
   Job running;
   std::int64_t dead_id{}, nobody_id{};
 };
+
+/// Of a host: what it knows about the calls of each.
+std::tuple<RateState, std::vector<BreakerStatus>, CallLimits> calls_of(Store& store, const Integration& one) {
+  return on_loop([&](runtime::Task& task) {
+    return std::tuple(value_of(store.limits().load(task, one.tenant_id, one.config_id)),
+                      value_of(store.breakers().list(task, one.tenant_id, one.config_id)),
+                      value_of(store.integrations().find(task, one.tenant_id, one.config_id))->limits);
+  });
+}
+std::vector<Event> events_of(Store& store, const Tenant& tenant) {
+  return value_of(on_loop([&](runtime::Task& task) { return store.events().list(task, tenant.tenant_id, 0, 100); }));
+}
 
 using SortedRecord = std::tuple<std::string, std::string, std::string, std::int64_t, bool, std::int64_t, std::int64_t>;
 std::vector<SortedRecord> order_of(Store& store, const Integration& integration) {
@@ -188,6 +227,40 @@ TEST_F(CopyTest, EveryPartReadsTheSameOnBothSides) {
   }
   EXPECT_EQ(sql("SELECT sum(bytes) = (SELECT sum(length(headers) + length(body)) FROM integrations.webhook_payloads)"
                 " FROM integrations.webhook_payload_changes"), "t");
+}
+
+TEST_F(CopyTest, LimitsBreakersAndEventsAreTheSameAndTheCacheStaysBehind) {
+  fill();
+  value_of(copy_all());
+  const auto from = source();
+  const auto to = target();
+  for (const Integration& each : {integration, second}) {
+    const auto [state, breakers, limits] = calls_of(*to, each);
+    EXPECT_EQ(state.uses.size(), 4u);
+    EXPECT_EQ(state.learned_json, R"({"it's":1})");
+    EXPECT_EQ(breakers.size(), 2u);
+    const auto [source_state, source_breakers, source_limits] = calls_of(*from, each);
+    EXPECT_EQ(state.uses, source_state.uses);
+    EXPECT_EQ(breakers, source_breakers);
+    EXPECT_EQ(limits, source_limits);
+  }
+  EXPECT_EQ(std::get<CallLimits>(calls_of(*to, second)).timeout_seconds, 9);
+  for (const Tenant& each : {tenant, other}) {
+    EXPECT_EQ(events_of(*to, each).size(), 2u);
+    EXPECT_EQ(events_of(*to, each), events_of(*from, each));
+  }
+  EXPECT_EQ(sql("SELECT (SELECT count(*) FROM integrations.cache_entries) + (SELECT count(*) FROM integrations.cache_sizes)"), "0");
+  on_loop([&](runtime::Task& task) {
+    Event next = tripped;
+    next.tenant_id = tenant.tenant_id;
+    EXPECT_EQ(value_of(to->events().append(task, next)), 3) << "a reader's last sequence is behind it";
+    const std::vector<RateUse> uses{rate_use("minute", k_now_ms)};
+    value_of(to->limits().save(task, tenant.tenant_id, integration.config_id, uses, {}, k_now_ms));
+    EXPECT_EQ(value_of(to->limits().load(task, tenant.tenant_id, integration.config_id)).uses.back().request_count, 10);
+    value_of(to->breakers().save(task, breaker_of(integration, "a.example"), nullptr));
+    EXPECT_EQ(value_of(to->breakers().list(task, tenant.tenant_id, integration.config_id)).size(), 2u);
+    return 0;
+  });
 }
 
 TEST_F(CopyTest, WhatComesAfterwardsGoesOnFromThere) {

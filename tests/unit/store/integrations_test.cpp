@@ -42,6 +42,25 @@ TEST_P(IntegrationsTest, KeepsEveryField) {
   EXPECT_EQ(code_of(on_loop([&](Task& task) { return store().integrations().create(task, made); })), Errc::conflict);
 }
 
+TEST_P(IntegrationsTest, KeepsItsLimitsAndThatSomeAreAbsent) {
+  EXPECT_EQ(find()->limits, CallLimits{}) << "nothing was said";
+  Integration changed = integration;
+  changed.limits = {.rate_limit_per_minute = 5'000'000'000, .rate_limit_per_hour = 2, .timeout_seconds = 3, .retry_attempts = 0,
+                    .retry_backoff_ms = 5, .circuit_breaker_threshold = 6, .circuit_breaker_timeout_ms = 7,
+                    .circuit_breaker_enabled = false};
+  Integration made = changed;
+  made.config_id = new_id();
+  value_of(on_loop([&](Task& task) { return store().integrations().create(task, made); }));
+  EXPECT_EQ(find(tenant.tenant_id, made.config_id)->limits, made.limits);
+  value_of(on_loop([&](Task& task) { return store().integrations().update(task, changed); }));
+  EXPECT_EQ(find()->limits, changed.limits);
+  changed.version = 2;
+  changed.limits = {};
+  changed.limits.circuit_breaker_enabled = true;
+  value_of(on_loop([&](Task& task) { return store().integrations().update(task, changed); }));
+  EXPECT_EQ(find()->limits, changed.limits);
+}
+
 TEST_P(IntegrationsTest, AnotherTenantSeesAndChangesNothing) {
   const Tenant other = add_tenant(store(), "other");
   EXPECT_FALSE(find(other.tenant_id, integration.config_id));

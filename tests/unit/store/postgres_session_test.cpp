@@ -1,5 +1,6 @@
-// What a session takes for done when the server crashes in the middle of a commit.
+// What a session takes for done when the server crashes in the middle of a commit, and what a crash leaves of the cache.
 #include "host/store/postgres/address.hpp"
+#include "host/store/postgres/open.hpp"
 #include "host/store/postgres/session.hpp"
 #include "tests/support/store_fixture.hpp"
 
@@ -73,6 +74,24 @@ TEST(PostgresSession, ACommitThatTheServerNeverHeardOfRunsAgain) {
   });
   EXPECT_FALSE(error) << error->message;
   EXPECT_EQ(runs_count, 2);
+}
+
+TEST(PostgresSession, AfterACrashTheCacheIsEmptyAndCountsFromNothing) {
+  const CrashingServer server;
+  const auto store = value_of(open({.url = server.url}));
+  const auto integration = store::testing::add_integration(*store, store::testing::add_tenant(*store, "acme").tenant_id);
+  const auto put = [&](const std::string& key) {
+    return store::testing::on_loop([&](runtime::Task& task) {
+      const CacheEntry entry{.value = "v", .expires_at_ms = 1};
+      return store->cache_entries().put(task, integration.tenant_id, integration.config_id, key, entry);
+    });
+  };
+  value_of(put("before"));
+  server.crash();
+  value_of(put("after"));
+  EXPECT_EQ(server.ask(server.url, "SELECT set_config('tomada.tenant_id', '*', false); SELECT convert_from(e.key, 'UTF8') || (s.bytes = e.bytes)"
+                                   " FROM integrations.cache_entries e JOIN integrations.cache_sizes s USING (config_id)"),
+            "aftertrue");
 }
 
 }  // namespace

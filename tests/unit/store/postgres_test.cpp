@@ -63,11 +63,18 @@ struct PostgresTest : PostgresPair {
     commit(*one, page_of(of, {upsert("a", "{}"), upsert("b", "{}")}));
     const auto event = std::to_string(accept(*one, new_webhook(of, new_id())).webhook_id);
     see_as("*");
-    const std::string ids = "'" + of.tenant_id + "', '" + of.config_id + "'";
-    sql("INSERT INTO integrations.rate_limit_tracking (tenant_id, config_id, time_window, window_type, quota_limit)"
-        " VALUES (" + ids + ", now(), 'minute', 1);"
-        "INSERT INTO integrations.circuit_breaker_status (tenant_id, config_id) VALUES (" + ids + ");"
-        "INSERT INTO integrations.webhook_attempts VALUES (" + event + ", 1, '" + of.tenant_id + "', 0, 0, '', '')");
+    value_of(on_loop([&](Task& task) -> Result<void> {
+      const RateUse use{.window_type = "day", .window_start_ms = k_now_ms, .request_count = 1, .quota_limit = 0,
+                        .quota_remaining = std::nullopt, .quota_reset_at_ms = std::nullopt, .last_request_at_ms = k_now_ms};
+      TOMADA_TRY(one->limits().save(task, of.tenant_id, of.config_id, {&use, 1}, "{}", k_now_ms));
+      BreakerStatus status;
+      status.tenant_id = of.tenant_id;
+      status.config_id = of.config_id;
+      const Event opened{.sequence = 0, .tenant_id = {}, .config_id = of.config_id, .type = "t", .data_json = "{}", .created_at_ms = 1};
+      TOMADA_TRY(one->breakers().save(task, status, &opened));
+      return one->cache_entries().put(task, of.tenant_id, of.config_id, "k", {.value = "v", .expires_at_ms = k_now_ms});
+    }));
+    sql("INSERT INTO integrations.webhook_attempts VALUES (" + event + ", 1, '" + of.tenant_id + "', 0, 0, '', '')");
   }
 
   std::unique_ptr<Connection> raw;
@@ -79,7 +86,7 @@ TEST_F(PostgresTest, AQueryThatForgetsTheTenantSeesOnlyThatOfItsTransaction) {
   fill(integration);
   fill(foreign);
   const auto tables = tables_with_a_tenant();
-  EXPECT_EQ(tables.size(), 20u);
+  EXPECT_EQ(tables.size(), 25u);
   for (const std::string& table : tables) {
     see_as("*");
     EXPECT_EQ(number("SELECT count(DISTINCT tenant_id) FROM " + table), 2) << table << " has rows of both, seen by the host";
@@ -185,7 +192,7 @@ TEST_F(PostgresTest, RemovingAnIntegrationLeavesNoRowButTheTenantsOwn) {
   value_of(on_loop([&](Task& task) { return two->integrations().remove(task, tenant.tenant_id, integration.config_id); }));
   see_as("*");
   const std::set<std::string> stays{"tenants", "api_keys", "allowed_plugins", "tenant_keys", "apps", "webhook_keys",
-                                    "plugin_pins"};
+                                    "plugin_pins", "events", "event_sequences"};
   for (const std::string& table : tables_with_a_tenant())
     EXPECT_EQ(number("SELECT count(*) FROM " + table) > 0, stays.contains(table.substr(table.find('.') + 1))) << table;
 }

@@ -126,6 +126,27 @@ TEST_F(SqliteTest, AFolderThatIsMissingIsASentence) {
   EXPECT_EQ(refusal_code, Errc::unavailable);
 }
 
+TEST_F(SqliteTest, TheOldestEventsGo) {
+  std::string tenant_id;
+  {
+    tenant_id = add_tenant(*open(), "acme").tenant_id;
+  }
+  const std::string fill = "INSERT INTO event_sequences VALUES ('" + tenant_id + "', 100000);"
+      " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+      " INSERT INTO events SELECT '" + tenant_id + "', i, '', 't', '{}', 0 FROM n";
+  execute(fill.c_str());
+  const auto store = open();
+  value_of(on_loop([&](Task& task) -> Result<void> {
+    Event event;
+    event.tenant_id = tenant_id;
+    EXPECT_EQ(value_of(store->events().append(task, event)), 100'001);
+    const auto all = value_of(store->events().list(task, tenant_id, 0, 200'000));
+    EXPECT_EQ(all.size(), k_events_max);
+    EXPECT_EQ(all.front().sequence, 2);
+    return {};
+  }));
+}
+
 TEST_F(SqliteTest, ManyWritesShareACommit) {
   const auto store = open();
   const Integration integration = add_integration(*store, add_tenant(*store, "acme").tenant_id);
