@@ -32,6 +32,23 @@ function folderOf(t) {
   return folder;
 }
 
+// A server of the test's own. Hooks run in the order in which they were set: it must stop before its folder goes.
+function serverOf(t, options) {
+  const folder = temporaryFolder();
+  const postgres = Postgres.start(folder, options);
+  t.after(() => {
+    postgres.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  return postgres;
+}
+
+// The suite's server, or one of the test's own.
+function anyServer(t) {
+  const folder = process.env.TOMADA_TEST_POSTGRES;
+  return folder ? new Postgres(folder) : serverOf(t);
+}
+
 // Why `serve` does not start.
 async function refusal(t, store, env = {}) {
   const host = new Host({ env: { TOMADA_STORE: store, ...env } });
@@ -48,8 +65,7 @@ test('TLS up to verify-full, and every way it can be wrong', async (t) => {
   const wrong = folderOf(t);
   certificates(right, 'the right authority');
   certificates(wrong, 'another authority');
-  const postgres = Postgres.start(folderOf(t), { tls_dir: right, password: PASSWORD });
-  t.after(() => postgres.stop());
+  const postgres = serverOf(t, { tls_dir: right, password: PASSWORD });
   const { port, pathname } = new URL(postgres.createDatabase());
   const url = ({ host = 'localhost', password = PASSWORD, ...query }) =>
     `postgres://tomada:${encodeURIComponent(password)}@${host}:${port}${pathname}?hostaddr=127.0.0.1&${new URLSearchParams(query)}`;
@@ -71,9 +87,7 @@ test('TLS up to verify-full, and every way it can be wrong', async (t) => {
 });
 
 test('clear errors: not reachable, no such database, no URL, another program\'s schema, a newer version', async (t) => {
-  const own = process.env.TOMADA_TEST_POSTGRES ? undefined : folderOf(t);
-  const postgres = own ? Postgres.start(own) : new Postgres(process.env.TOMADA_TEST_POSTGRES);
-  if (own) t.after(() => postgres.stop());
+  const postgres = anyServer(t);
   assert.match(await refusal(t, 'postgres://tomada@127.0.0.1:1/x'), /cannot connect to postgres:\/\/tomada@127.0.0.1:1\/x.*refused/s);
   assert.match(await refusal(t, `${postgres.server}/not_there`), /"not_there" does not exist/);
   assert.match(await refusal(t, 'mysql://root@localhost/x'), /store\.url.*postgres:\/\//s);
@@ -91,9 +105,7 @@ test('clear errors: not reachable, no such database, no URL, another program\'s 
 });
 
 test('a second host with a master key of its own is told which one is needed', async (t) => {
-  const own = process.env.TOMADA_TEST_POSTGRES ? undefined : folderOf(t);
-  const postgres = own ? Postgres.start(own) : new Postgres(process.env.TOMADA_TEST_POSTGRES);
-  if (own) t.after(() => postgres.stop());
+  const postgres = anyServer(t);
   const store = postgres.createDatabase();
   const first = await Host.start({ env: { TOMADA_STORE: store } });
   t.after(() => first.close());
