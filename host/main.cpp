@@ -28,10 +28,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -74,6 +76,41 @@ std::vector<std::unique_ptr<http::Client>> make_clients(runtime::Loops& loops, c
   return clients;
 }
 
+/// "provider=number" each.
+Result<std::map<std::string, std::int64_t, std::less<>>> amounts_of(const std::vector<std::string>& list, const char* key) {
+  std::map<std::string, std::int64_t, std::less<>> amounts;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::size_t at = list[i].find('=');
+    std::int64_t amount = 0;
+    const char* const end = list[i].data() + list[i].size();
+    const auto [rest, error] = std::from_chars(list[i].data() + (at == std::string::npos ? list[i].size() : at + 1), end, amount);
+    if (error != std::errc{} || rest != end || amount < 1 || amount > 1'000'000'000 || !abi::is_plugin_id(list[i].substr(0, at)))
+      return fail(Errc::invalid_config, std::string(key) + "[" + std::to_string(i) + "]: \"" + list[i] +
+                                            "\" must be PROVIDER=NUMBER, such as hubspot=600, the number from 1 to 1000000000");
+    amounts[list[i].substr(0, at)] = amount;
+  }
+  return amounts;
+}
+
+Result<service::CallDefaults> call_defaults(const settings::Settings& settings) {
+  const auto& calls = settings.calls;
+  service::CallDefaults defaults;
+  TOMADA_TRY_ASSIGN(defaults.rate_limit_per_minute, amounts_of(calls.rate_limit_per_minute, "calls.rate_limit_per_minute"));
+  TOMADA_TRY_ASSIGN(defaults.rate_limit_per_hour, amounts_of(calls.rate_limit_per_hour, "calls.rate_limit_per_hour"));
+  defaults.timeout = std::chrono::seconds(calls.timeout_seconds);
+  defaults.retry = {.retries_max = static_cast<std::size_t>(calls.retry_attempts), .backoff = milliseconds(calls.retry_backoff_ms)};
+  defaults.breaker = {.enabled = calls.circuit_breaker_threshold > 0,
+                      .threshold = calls.circuit_breaker_threshold,
+                      .timeout = milliseconds(calls.circuit_breaker_timeout_ms)};
+  return defaults;
+}
+
+std::vector<runtime::Loop*> all_of(runtime::Loops& loops) {
+  std::vector<runtime::Loop*> all;
+  for (std::size_t i = 0; i < loops.count(); ++i) all.push_back(&loops.at(i));
+  return all;
+}
+
 plugin::RegistryOptions where_plugins_run(const settings::Settings& settings) {
   return {.in_process = settings.plugins.isolation == "in_process", .in_process_plugins = settings.plugins.in_process};
 }
@@ -96,6 +133,7 @@ class Host final {
  public:
   static Result<std::unique_ptr<Host>> open(const settings::Settings& settings) {
     const fs::path data_dir = settings.data_dir;
+    TOMADA_TRY_ASSIGN(auto defaults, call_defaults(settings));
     TOMADA_TRY(make_private_dir(data_dir));
     TOMADA_TRY_ASSIGN(auto store, store::open({
                                       .url = settings.store.url,
@@ -107,7 +145,7 @@ class Host final {
     TOMADA_TRY_ASSIGN(auto vault, credentials::Vault::open(data_dir / "master.key", true, store->tenants()));
     TOMADA_TRY_ASSIGN(auto registry, plugin::Registry::scan(settings.plugin_dir, data_dir / "plugins",
                                                             where_plugins_run(settings), whose_plugins(settings)));
-    return std::unique_ptr<Host>(new Host(settings, std::move(store), std::move(vault), std::move(registry)));
+    return std::unique_ptr<Host>(new Host(settings, std::move(defaults), std::move(store), std::move(vault), std::move(registry)));
   }
 
   ~Host() { stop(); }
@@ -134,6 +172,7 @@ class Host final {
     store_->watch_jobs([this] { runner_.kick(); });
     runner_.start();
     retention_.start();
+    layers_.tracking.start();
     registry_->watch(loops_.at(0));
     return {};
   }
@@ -165,11 +204,12 @@ class Host final {
   }
 
  private:
-  Host(const settings::Settings& settings, std::unique_ptr<store::Store> store, std::unique_ptr<credentials::Vault> vault,
-       std::unique_ptr<plugin::Registry> registry)
+  Host(const settings::Settings& settings, service::CallDefaults defaults, std::unique_ptr<store::Store> store,
+       std::unique_ptr<credentials::Vault> vault, std::unique_ptr<plugin::Registry> registry)
       : settings_(settings), store_(std::move(store)), vault_(std::move(vault)), registry_(std::move(registry)),
         loops_(clock_, threads_of(settings_)), calls_(loops_, *registry_, metrics_, calls_options()),
-        environment_{*store_, *vault_, metrics_, make_clients(loops_, settings_)},
+        layers_(*store_, all_of(loops_), std::move(defaults)),
+        environment_{*store_, *vault_, metrics_, layers_, make_clients(loops_, settings_)},
         runner_(loops_.at(0), store_->jobs(),
                 {.running_max = static_cast<std::size_t>(settings_.jobs.running_max),
                  .lease = milliseconds(settings_.jobs.lease_ms),
@@ -193,6 +233,7 @@ class Host final {
                                     .registry = *registry_,
                                     .syncing = syncs_,
                                     .webhooks = receiver_,
+                                    .layers = layers_,
                                     .kick_jobs = [this] { runner_.kick(); },
                                     .metrics = metrics_,
                                     .clock = clock_,
@@ -252,6 +293,7 @@ class Host final {
   std::unique_ptr<plugin::Registry> registry_;
   runtime::Loops loops_;
   plugin::Calls calls_;
+  service::CallLayers layers_;
   service::Environment environment_;
   jobs::Runner runner_;
   sync::Engine syncs_;

@@ -111,9 +111,9 @@ Result<Recording> record_one(runtime::Task& task, const Subject& subject, const 
   TOMADA_TRY_ASSIGN(const auto link, subject.start_worker(task, options.worker_program, metrics));
   TOMADA_TRY(link->ready(task));
   const Job job{.entity = recording.entity, .mode = recording.mode};
-  std::optional<service::Outbound> outbound;
+  std::unique_ptr<service::Outbound> outbound;
   const Observation seen = run_in_worker(task, link, setup, job, [&](runtime::Task& inner) {
-    outbound.emplace(transport, subject.manifest, options.config, credentials, inner.clock());
+    outbound = service::Outbound::make_bare(transport, subject.manifest, options.config, credentials, inner.clock());
     return std::make_unique<Live>(inner, *outbound, credentials, recording, waits);
   });
   if (!seen.crash.empty()) return fail(Errc::unavailable, entity.name + ": its process " + seen.crash);

@@ -3,6 +3,7 @@
 #include "host/base/encoding.hpp"
 #include "host/credentials/cipher.hpp"
 #include "host/credentials/master_key.hpp"
+#include "host/scheme/crypto.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -150,6 +151,11 @@ Result<void> Vault::check(runtime::Task& task) {
     break;  // all are wrapped by the same
   }
   return {};
+}
+
+std::string Vault::fingerprint(std::string_view text) const {
+  const std::string key = "account fingerprint of " + std::string(impl_->master->expose_key());
+  return hex_encode(scheme::hmac(scheme::Digest::sha256, key, text)).substr(0, 32);
 }
 
 Result<std::string> Vault::seal(runtime::Task& task, std::string_view tenant_id, std::string_view config_id,

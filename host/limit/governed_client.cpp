@@ -16,8 +16,8 @@ constexpr std::size_t k_tail_bytes = 2 * 1024;        // of a GraphQL answer, wh
 class GovernedExchange final : public http::Exchange {
  public:
   GovernedExchange(std::shared_ptr<Account> account, const Permit& permit, std::shared_ptr<const Limits> limits,
-                   std::unique_ptr<http::Exchange> inner)
-      : account_(std::move(account)), permit_(permit), limits_(std::move(limits)), inner_(std::move(inner)) {}
+                   const GovernedHooks& hooks, std::unique_ptr<http::Exchange> inner)
+      : account_(std::move(account)), permit_(permit), limits_(std::move(limits)), hooks_(hooks), inner_(std::move(inner)) {}
   ~GovernedExchange() override { settle(); }
 
   Result<void> write(runtime::Task& task, std::string_view bytes) override { return inner_->write(task, bytes); }
@@ -31,6 +31,7 @@ class GovernedExchange final : public http::Exchange {
     signals_ = read_signals(*head, task.clock().wall());
     if (!signals_.throttled && may_say_it_in_the_body(head->status)) TOMADA_TRY(look_at_the_body(task, head->status));
     head->throttled = signals_.throttled;
+    if (signals_.throttled && hooks_.throttled) hooks_.throttled();
     if (signals_.retry_after) head->retry_after = std::chrono::ceil<std::chrono::milliseconds>(*signals_.retry_after);
     if (!limits_->graphql_cost || signals_.throttled) settle();
     return head;
@@ -92,6 +93,7 @@ class GovernedExchange final : public http::Exchange {
   std::shared_ptr<Account> account_;
   Permit permit_;
   std::shared_ptr<const Limits> limits_;
+  const GovernedHooks& hooks_;
   std::unique_ptr<http::Exchange> inner_;
   Signals signals_;
   bool settled_{false};
@@ -111,33 +113,38 @@ std::string_view path_of(std::string_view url) {
 
 class GovernedClient final : public http::Client {
  public:
-  GovernedClient(http::Client& inner, Sender sender)
-      : inner_(inner), sender_(std::move(sender)),
-        limits_(sender_.account->with([](Budget& budget, Time) { return std::make_shared<const Limits>(budget.declared()); })) {}
+  GovernedClient(http::Client& inner, Sender sender, GovernedHooks hooks)
+      : inner_(inner), sender_(std::move(sender)), hooks_(std::move(hooks)),
+        limits_(sender_.member->account->with([](Budget& budget, Time) { return std::make_shared<const Limits>(budget.declared()); })) {}
 
   Result<std::unique_ptr<http::Exchange>> open(runtime::Task& task, http::Request request) override {
     const std::string_view path = path_of(request.url);
-    const Ask ask{sender_.lane, sender_.tenant, limits_->pool_of(request.method, path), limits_->cost_of(request.method, path)};
-    TOMADA_TRY_ASSIGN(const Permit permit, sender_.account->acquire(task, ask));
+    Member& member = *sender_.member;
+    const Ask ask{sender_.lane, member.tenant, limits_->pool_of(request.method, path), limits_->cost_of(request.method, path)};
+    const Time asked = task.clock().steady();
+    TOMADA_TRY_ASSIGN(const Permit permit, member.account->acquire(task, ask));
+    if (permit.sent.at > asked && hooks_.waited) hooks_.waited(permit.sent.at - asked);
     auto exchange = inner_.open(task, std::move(request));
     if (exchange.has_error()) {
-      sender_.account->give_back(permit);
+      member.account->give_back(permit);
       return exchange;
     }
+    member.note_sent(task.clock().unix_ms());
     return std::unique_ptr<http::Exchange>(
-        std::make_unique<GovernedExchange>(sender_.account, permit, limits_, *std::move(exchange)));
+        std::make_unique<GovernedExchange>(member.account, permit, limits_, hooks_, *std::move(exchange)));
   }
 
  private:
   http::Client& inner_;
   Sender sender_;
+  GovernedHooks hooks_;
   std::shared_ptr<const Limits> limits_;  // as they were when the call began
 };
 
 }  // namespace
 
-std::unique_ptr<http::Client> make_governed_client(http::Client& inner, Sender sender) {
-  return std::make_unique<GovernedClient>(inner, std::move(sender));
+std::unique_ptr<http::Client> make_governed_client(http::Client& inner, Sender sender, GovernedHooks hooks) {
+  return std::make_unique<GovernedClient>(inner, std::move(sender), std::move(hooks));
 }
 
 }  // namespace tomada::limit

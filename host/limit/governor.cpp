@@ -13,6 +13,13 @@ Error rate_limited(Time now, Time at, std::string_view why) {
   return error;
 }
 
+void add_smaller(PoolLimits& pool, const abi::WindowLimit& limit) {
+  const auto same = std::find_if(pool.windows.begin(), pool.windows.end(),
+                                 [&](const abi::WindowLimit& known) { return known.length == limit.length; });
+  if (same == pool.windows.end()) pool.windows.push_back(limit);
+  else if (limit.amount < same->amount) *same = limit;
+}
+
 }  // namespace
 
 struct Account::Waiter {
@@ -88,9 +95,15 @@ void Account::give_back(const Permit& permit) {
   wake(woken);
 }
 
-void Account::declare(const Limits& declared) {
+void Account::declare(std::string_view config_id, const Limits& declared) {
   const std::lock_guard lock(mutex_);
-  if (!(budget_.declared() == declared)) budget_.declare(declared, home_.clock().steady());
+  const auto known = declared_.find(config_id);
+  if (known != declared_.end() && known->second == declared) return;
+  declared_.insert_or_assign(std::string(config_id), declared);
+  Limits all = declared;
+  for (const auto& [other_id, other] : declared_)
+    for (const abi::WindowLimit& limit : other.pools.front().windows) add_smaller(all.pools.front(), limit);
+  if (!(budget_.declared() == all)) budget_.declare(all, home_.clock().steady());
 }
 
 std::uint32_t Account::tenant(std::string_view tenant_id) {

@@ -29,8 +29,9 @@ class Account : public std::enable_shared_from_this<Account> {
   void done(const Permit& permit, const Signals& signals);
   void give_back(const Permit& permit);
 
-  /// Takes over limits that are declared anew.
-  void declare(const Limits& declared);
+  /// What one of those who share the account declares; where they differ, the smaller amount counts. Costs little when it
+  /// is what the same one declared last.
+  void declare(std::string_view config_id, const Limits& declared);
   /// A small number for a tenant, the same each time.
   std::uint32_t tenant(std::string_view tenant_id);
 
@@ -62,6 +63,7 @@ class Account : public std::enable_shared_from_this<Account> {
   std::unordered_map<std::uint64_t, std::shared_ptr<Waiter>> waiters_;
   std::uint64_t next_number_{0};
   std::map<std::string, std::uint32_t, std::less<>> tenants_;
+  std::map<std::string, Limits, std::less<>> declared_;  // by integration
   Time planned_{Time::max()};  // when the timer fires, or will when its loop has set it
   std::atomic<std::int64_t> used_at_{0};
   runtime::Timer timer_;  // on home_

@@ -46,6 +46,7 @@ class HiddenLimit {
   };
   [[nodiscard]] std::optional<Learned> learned() const;
   void restore(const Learned& learned, Time now);
+  void restore_use(Time now, Time at, double cost) { if (window_) window_->add(now, at, cost); }
 
  private:
   void grow(Time now);

@@ -173,10 +173,14 @@ void Pool::set_used(Time now, std::string_view window, double used) {
   }
 }
 
-void Pool::restore_use(Time now, Time at, Span within, double cost) {
+void Pool::restore_use(Time now, Time at, double cost, Span above, Span upto) {
+  const auto applies = [&](Span length) { return length > above && length <= upto; };
   for (Declared& declared : windows_)
-    if (declared.window.length() >= within) declared.window.add(now, at, cost);
+    if (applies(declared.window.length())) declared.window.add(now, at, cost);
+  if (applies(hidden_.length())) hidden_.restore_use(now, at, cost);
 }
+
+void Pool::restore_told(Time now, const Told& told) { observe(now, {.told = {told}}); }
 
 void Pool::view(Time now, std::vector<LimitView>& views) {
   for (std::size_t i = 0; i < windows_.size(); ++i) {

@@ -57,8 +57,10 @@ class Pool {
   [[nodiscard]] Time blocked_until() const { return blocked_until_; }
   /// What others count in a declared window: the difference is added.
   void set_used(Time now, std::string_view window, double used);
-  /// Used before this process began: in a window of this length or more.
-  void restore_use(Time now, Time at, Span within, double cost);
+  /// Sent before this process began; for windows of a length in (above, upto].
+  void restore_use(Time now, Time at, double cost, Span above, Span upto);
+
+  void restore_told(Time now, const Told& told);
 
   [[nodiscard]] std::size_t in_flight_count() const { return in_flight_count_; }
   void view(Time now, std::vector<LimitView>& views);

@@ -97,6 +97,9 @@ struct Metrics::Impl {
   Family<Histogram>& response_size = histogram("integration_response_size_bytes", "Bodies received by plugins");
   Family<Counter>& rate_limit_hits =
       counter("integration_rate_limit_hits_total", "Requests that a provider answered with 429");
+  Family<Histogram>& rate_limit_waits =
+      histogram("integration_rate_limit_wait_seconds", "Requests that waited for their account's limit, and how long");
+  Family<Counter>& retries = counter("integration_retries_total", "Requests that were sent again");
   Family<Counter>& errors = counter("integration_errors_total", "Failed requests and calls by kind");
   Family<Histogram>& sync_seconds = histogram("integration_sync_duration_seconds", "Sync runs from start to end");
   Family<Counter>& records_processed =
@@ -230,6 +233,14 @@ void Metrics::error(std::string_view provider, std::string_view error_type) {
 
 void Metrics::rate_limit_hit(std::string_view provider) {
   impl_->rate_limit_hits.Add({{"provider", std::string(provider)}}).Increment();
+}
+
+void Metrics::rate_limit_wait(std::string_view provider, std::string_view lane, std::chrono::nanoseconds wait) {
+  impl_->rate_limit_waits.Add(provider_and(provider, "lane", lane), k_sync_seconds).Observe(seconds(wait));
+}
+
+void Metrics::retried(std::string_view provider) {
+  impl_->retries.Add({{"provider", std::string(provider)}}).Increment();
 }
 
 void Metrics::sync(std::string_view provider, std::chrono::nanoseconds duration) {

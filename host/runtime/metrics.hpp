@@ -24,6 +24,9 @@ class Metrics {
   /// integration_errors_total{provider,error_type}: requests without an answer, and what calls ended with.
   void error(std::string_view provider, std::string_view error_type);
   void rate_limit_hit(std::string_view provider);
+  /// integration_rate_limit_wait_seconds{provider,lane}: only requests that had to wait.
+  void rate_limit_wait(std::string_view provider, std::string_view lane, std::chrono::nanoseconds wait);
+  void retried(std::string_view provider);
   void sync(std::string_view provider, std::chrono::nanoseconds duration);
   void sync_records(std::string_view provider, std::uint64_t processed_count, std::uint64_t failed_count);
   void plugin_misbehaved(std::string_view provider);

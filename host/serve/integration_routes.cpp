@@ -4,6 +4,7 @@
 #include "host/base/uuid.hpp"
 #include "host/serve/input.hpp"
 #include "host/serve/integration_view.hpp"
+#include "host/serve/limit_fields.hpp"
 #include "host/serve/problem.hpp"
 
 namespace tomada::serve {
@@ -30,12 +31,13 @@ Answer list(Task& task, const Parts& parts, const Call& call) {
 }
 
 Answer create(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"provider", "name", "config", "credentials", "app_id", "account_id", "allow_legacy"}));
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"provider", "name", "config", "credentials", "app_id", "account_id", "allow_legacy", "limits"}));
   TOMADA_TRY_ASSIGN(const std::string provider, body.required_text("provider"));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
   TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
+  TOMADA_TRY_ASSIGN(const auto limits, body.object("limits"));
   TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, call.principal.tenant_id, provider));
   if (auto refused = refuse_unless_allowed(task, parts, call.principal, provider)) return *refused;
 
@@ -47,6 +49,9 @@ Answer create(Task& task, const Parts& parts, const Call& call) {
   integration.integration_name = name && !name->empty() ? *name : manifest->name;
   integration.created_at_ms = now_ms;
   integration.updated_at_ms = now_ms;
+  if (limits) {
+    TOMADA_TRY_ASSIGN(integration.limits, read_limits(*limits));
+  }
   if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (auto refused = set_config(*manifest, config.value_or(json::object()), integration)) return *refused;
   if (auto refused = set_credentials(task, parts, *manifest, credentials.value_or(json::object()), integration)) return *refused;
@@ -65,16 +70,20 @@ Answer read(Task& task, const Parts& parts, const Call& call) {
 }
 
 Answer change(Task& task, const Parts& parts, const Call& call) {
-  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "is_enabled", "app_id", "account_id", "allow_legacy"}));
+  TOMADA_TRY_ASSIGN(const Body body, Body::parse(call.request, {"name", "config", "credentials", "is_enabled", "app_id", "account_id", "allow_legacy", "limits"}));
   TOMADA_TRY_ASSIGN(const auto name, body.text("name"));
   TOMADA_TRY_ASSIGN(const auto config, body.object("config"));
   TOMADA_TRY_ASSIGN(const auto credentials, body.object("credentials"));
   TOMADA_TRY_ASSIGN(const auto is_enabled, body.flag("is_enabled"));
   TOMADA_TRY_ASSIGN(const auto webhook_fields, read_webhook_fields(body));
+  TOMADA_TRY_ASSIGN(const auto limits, body.object("limits"));
   TOMADA_TRY_ASSIGN(auto integration, find_integration(task, parts, call.principal, call.params[0]));
   if (name && name->empty()) return field_problem("name", "must not be empty");
   if (name) integration.integration_name = *name;
   if (is_enabled) integration.is_enabled = *is_enabled;
+  if (limits) {
+    TOMADA_TRY_ASSIGN(integration.limits, read_limits(*limits));
+  }
   if (auto refused = set_webhook_fields(task, parts, call.request, webhook_fields, integration)) return *refused;
   if (config || credentials) {
     TOMADA_TRY_ASSIGN(const auto manifest, find_manifest(parts, integration.tenant_id, integration.provider_name));

@@ -2,6 +2,7 @@
 
 #include "host/base/encoding.hpp"
 #include "host/base/uuid.hpp"
+#include "host/serve/limit_fields.hpp"
 #include "host/serve/problem.hpp"
 
 namespace tomada::serve {
@@ -70,6 +71,7 @@ Outcome<ordered_json> details(runtime::Task& task, const Parts& parts, const sto
   document["app_id"] = text_or_null(integration.app_id);
   document["account_id"] = text_or_null(integration.account_id);
   document["allow_legacy"] = integration.allow_legacy;
+  document["limits"] = limits_view(integration.limits);
   document["created_at"] = time_or_null(integration.created_at_ms);
   document["updated_at"] = time_or_null(integration.updated_at_ms);
   document["version"] = integration.version;

@@ -5,6 +5,7 @@
 #include "host/plugin/registry.hpp"
 #include "host/runtime/clock.hpp"
 #include "host/runtime/metrics.hpp"
+#include "host/service/call_layers.hpp"
 #include "host/settings/settings.hpp"
 #include "host/store/store.hpp"
 #include "host/sync/syncing.hpp"
@@ -22,6 +23,7 @@ struct Parts {
   plugin::Registry& registry;
   sync::Syncing& syncing;
   webhook::Receiving& webhooks;
+  service::CallLayers& layers;
   std::function<void()> kick_jobs;  // a job may have become due: a replay, an integration that is enabled again
   runtime::Metrics& metrics;
   const runtime::Clock& clock;

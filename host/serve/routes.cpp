@@ -36,6 +36,8 @@ std::unique_ptr<Router> make_router(const Parts& parts) {
   add_webhook_routes(*router, parts);
   add_webhook_log_routes(*router, parts);
   add_app_routes(*router, parts);
+  add_limit_routes(*router, parts);
+  add_event_routes(*router, parts);
   add_health_routes(*router, parts);
   add_control_routes(*router, parts);
   return router;

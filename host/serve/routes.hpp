@@ -26,6 +26,8 @@ void add_record_routes(Router& router, const Parts& parts);
 void add_webhook_routes(Router& router, const Parts& parts);
 void add_webhook_log_routes(Router& router, const Parts& parts);
 void add_app_routes(Router& router, const Parts& parts);
+void add_limit_routes(Router& router, const Parts& parts);
+void add_event_routes(Router& router, const Parts& parts);
 void add_health_routes(Router& router, const Parts& parts);
 void add_control_routes(Router& router, const Parts& parts);
 

@@ -36,7 +36,6 @@ class CallExchange final : public abi::HttpExchange {
       return std::move(head).error();
     }
     metrics_.request(provider_, method_, std::to_string(head->status), took, request_bytes_);
-    if (head->status == 429) metrics_.rate_limit_hit(provider_);
     return abi::HttpHead{head->status, std::move(head->headers)};
   }
 
@@ -75,9 +74,9 @@ spdlog::level::level_enum to_spdlog(abi::LogLevel level) {
 }  // namespace
 
 CallBase::CallBase(runtime::Task& task, Environment& environment, const store::Integration& integration,
-                   const abi::Manifest& manifest, std::shared_ptr<const OpenedIntegration> opened)
+                   const abi::Manifest& manifest, std::shared_ptr<const OpenedIntegration> opened, limit::Lane lane)
     : task_(task), environment_(environment), integration_(integration), manifest_(manifest),
-      opened_(std::move(opened)) {}
+      opened_(std::move(opened)), lane_(lane) {}
 
 CallBase::~CallBase() {
   if (dropped_lines_count_ > 0) spdlog::warn("{}: {} more log lines were dropped", whom(), dropped_lines_count_);
@@ -98,9 +97,9 @@ void CallBase::log(abi::LogLevel level, std::string_view message) {
 
 Result<std::unique_ptr<abi::HttpExchange>> CallBase::http_open(abi::HttpRequest request) {
   TOMADA_TRY(task_.check());
-  if (!outbound_)
-    outbound_ = std::make_unique<Outbound>(*environment_.http_clients.at(task_.loop().index()), manifest_, opened_->config,
-                                           opened_->credentials, task_.clock());
+  if (!outbound_) {
+    TOMADA_TRY_ASSIGN(outbound_, Outbound::make(task_, environment_, integration_, manifest_, *opened_, lane_));
+  }
   const std::string method = request.method;
   const std::uint64_t request_bytes = request.body.size();
   TOMADA_TRY_ASSIGN(auto exchange, outbound_->open(task_, std::move(request)));

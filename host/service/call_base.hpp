@@ -18,7 +18,7 @@ class CallBase : public abi::Services {
  public:
   /// All but `opened` is borrowed and outlives the call.
   CallBase(runtime::Task& task, Environment& environment, const store::Integration& integration,
-           const abi::Manifest& manifest, std::shared_ptr<const OpenedIntegration> opened);
+           const abi::Manifest& manifest, std::shared_ptr<const OpenedIntegration> opened, limit::Lane lane);
   ~CallBase() override;
 
   Result<void> check() override { return task_.check(); }
@@ -43,6 +43,7 @@ class CallBase : public abi::Services {
 
  private:
   std::shared_ptr<const OpenedIntegration> opened_;  // shared with the other calls of a slice of webhooks
+  limit::Lane lane_;  // of its requests
   std::unique_ptr<Outbound> outbound_;  // made for the first request: many calls send none
   std::size_t lines_count_{0};
   std::size_t dropped_lines_count_{0};

@@ -15,12 +15,17 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds k_progress_interval{250};  // between two rows written only for watchers
 
+limit::Lane lane_of(const SyncContext* sync) {
+  if (sync == nullptr) return limit::Lane::interactive;  // somebody waits for test_connection()
+  return sync->full ? limit::Lane::backfill : limit::Lane::incremental;
+}
+
 /// Of sync() and test_connection(): records are committed at each checkpoint, values at once.
 class CallServices final : public CallBase {
  public:
   CallServices(runtime::Task& task, Environment& environment, const store::Integration& integration,
                const abi::Manifest& manifest, SyncContext* sync, std::shared_ptr<const OpenedIntegration> opened)
-      : CallBase(task, environment, integration, manifest, std::move(opened)), sync_(sync) {
+      : CallBase(task, environment, integration, manifest, std::move(opened), lane_of(sync)), sync_(sync) {
     if (sync_ != nullptr) page_.emplace(manifest_, integration_, *sync_);
   }
 

@@ -7,6 +7,7 @@
 #include "host/http/client.hpp"
 #include "host/runtime/metrics.hpp"
 #include "host/runtime/task.hpp"
+#include "host/service/call_layers.hpp"
 #include "host/store/store.hpp"
 
 #include <functional>
@@ -22,6 +23,7 @@ struct Environment {
   store::Store& store;
   credentials::Vault& vault;
   runtime::Metrics& metrics;
+  CallLayers& layers;
   std::vector<std::unique_ptr<http::Client>> http_clients;
 };
 

@@ -14,7 +14,7 @@ Error not_here(std::string_view function) {
 
 WebhookServices::WebhookServices(runtime::Task& task, Environment& environment, const store::Integration& integration,
                                  const abi::Manifest& manifest, std::shared_ptr<const OpenedIntegration> opened)
-    : CallBase(task, environment, integration, manifest, std::move(opened)) {}
+    : CallBase(task, environment, integration, manifest, std::move(opened), limit::Lane::webhook) {}
 
 WebhookEffects WebhookServices::take_effects() {
   WebhookEffects effects;

@@ -38,6 +38,16 @@ struct Settings {
     std::int64_t connect_timeout_ms{10'000};
   } http;
 
+  struct Calls {
+    std::vector<std::string> rate_limit_per_minute;  // "provider=number"
+    std::vector<std::string> rate_limit_per_hour;
+    std::int64_t timeout_seconds{30};
+    std::int64_t retry_attempts{3};
+    std::int64_t retry_backoff_ms{1'000};
+    std::int64_t circuit_breaker_threshold{5};
+    std::int64_t circuit_breaker_timeout_ms{60'000};
+  } calls;
+
   struct Sync {
     std::int64_t call_timeout_seconds{3'600};
   } sync;

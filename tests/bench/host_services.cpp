@@ -44,6 +44,7 @@ struct HostServices::Impl {
   std::unique_ptr<credentials::Vault> vault;
   runtime::Metrics metrics;
   store::Integration integration;
+  std::unique_ptr<service::CallLayers> layers;
   std::unique_ptr<service::Environment> environment;
 
   explicit Impl(const abi::Manifest& of) : manifest(of) {}
@@ -69,8 +70,8 @@ HostServices::HostServices(runtime::Loop& loop, const abi::Manifest& manifest, s
   impl_->vault = expect(credentials::Vault::open(impl_->folder.path / "master.key", true, impl_->store->tenants()),
                         "the vault");
   expect(runtime::run(loop, [&](runtime::Task& task) { return impl_->fill(task, base_url); }), "the integration");
-  impl_->environment = std::unique_ptr<service::Environment>(
-      new service::Environment{*impl_->store, *impl_->vault, impl_->metrics, {}});
+  impl_->layers.reset(new service::CallLayers(*impl_->store, {&loop}, {}));
+  impl_->environment.reset(new service::Environment{*impl_->store, *impl_->vault, impl_->metrics, *impl_->layers, {}});
   impl_->environment->http_clients.push_back(http::make_curl_client(loop, {.allow_private = {"127.0.0.1"}}));
 }
 

@@ -36,6 +36,7 @@ struct WebhookTest : testing::Test {
   runtime::Loops loops{clock, 1};  // not started: run() drives the one loop
   runtime::Loop& loop{loops.at(0)};
   std::unique_ptr<plugin::Calls> calls;
+  std::unique_ptr<service::CallLayers> layers;
   std::unique_ptr<service::Environment> environment;
   std::size_t intake_waiting{0};
   store::Integration integration;
@@ -68,7 +69,8 @@ struct WebhookTest : testing::Test {
     registry = value_of(plugin::Registry::scan(folder.path() / "plugins", folder.path() / "copies"));
     run([&](Task& task) { return value_of(registry->remember(task, {.plugins = store->plugins(), .metrics = metrics})), 0; });
     calls = std::make_unique<plugin::Calls>(loops, *registry, metrics, plugin::CallsOptions{.where = {.in_process = true}});
-    environment.reset(new service::Environment{*store, *vault, metrics, {}});
+    layers.reset(new service::CallLayers(*store, {&loop}, {}));
+    environment.reset(new service::Environment{*store, *vault, metrics, *layers, {}});
     integration = add_integration("trampoline-webhook");
   }
   void TearDown() override {
