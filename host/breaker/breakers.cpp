@@ -45,7 +45,7 @@ Result<Circuit::Pass> Circuit::admit(runtime::Task& task, const Policy& policy, 
   bool changed = false;
   {
     const std::lock_guard lock(mutex_);
-    Entry& entry = entries_[pass.host];
+    Entry& entry = entry_of(pass.host);
     const State before = entry.breaker.state();
     const auto admitted = entry.breaker.admit(now, policy);
     changed = entry.breaker.state() != before;
@@ -62,6 +62,13 @@ Result<Circuit::Pass> Circuit::admit(runtime::Task& task, const Policy& policy, 
   }
   if (changed) write(task, pass.host);
   return pass;
+}
+
+/// Locked. One too many: those that have nothing to tell go.
+Circuit::Entry& Circuit::entry_of(const std::string& host) {
+  if (entries_.size() >= store::k_breaker_hosts_max && !entries_.contains(host))
+    std::erase_if(entries_, [](const auto& known) { return known.second.breaker.state() == State::closed && !known.second.is_writing; });
+  return entries_[host];
 }
 
 void Circuit::done(runtime::Task& task, const Policy& policy, const Pass& pass, Outcome outcome) {

@@ -42,6 +42,7 @@ class Circuit {
     bool is_writing{false};
   };
   [[nodiscard]] store::BreakerStatus status_of(const std::string& host, const Breaker& breaker) const;
+  Entry& entry_of(const std::string& host);
   void write(runtime::Task& task, const std::string& host);
   void restore(const std::vector<store::BreakerStatus>& kept);
 

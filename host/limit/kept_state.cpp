@@ -20,6 +20,7 @@ struct KeptWindow {
 constexpr std::array<KeptWindow, 3> k_kept{{{"minute", 60'000}, {"hour", 3'600'000}, {"day", 86'400'000}}};
 
 /// Minutes are kept for two hours and hours for two days: each window is filled from the finer rows that reach back far enough.
+constexpr double k_amount_max = 1e12;
 constexpr Span k_from_minutes = std::chrono::hours(2);
 constexpr Span k_from_hours = std::chrono::hours(48);
 
@@ -58,7 +59,7 @@ void restore_told(Pool& pool, const runtime::Clock& clock, const json& entry, do
   told.name = name->get_ref<const std::string&>();
   told.amount = number(entry, "amount");
   told.remaining = number(entry, "remaining");
-  if (!told.amount || *told.amount < 1 || !told.remaining) return;
+  if (!told.amount || *told.amount < 1 || *told.amount > k_amount_max || !told.remaining || *told.remaining < 0) return;
   if (const auto length = number(entry, "length_ms")) {
     told.length = span_of_ms(*length);
     if (age_ms > *length) told.remaining = told.amount;
@@ -79,7 +80,7 @@ void restore_told(Pool& pool, const runtime::Clock& clock, const json& entry, do
 void restore_hidden(Pool& pool, const runtime::Clock& clock, const json& entry) {
   const auto amount = number(entry, "amount");
   const auto length = number(entry, "length_ms");
-  if (!amount || !length || *length < 1) return;
+  if (!amount || *amount <= 0 || *amount > k_amount_max || !length || *length < 1) return;
   pool.hidden().restore({*amount, span_of_ms(*length), entry.value("is_settled", false)}, clock.steady());
 }
 

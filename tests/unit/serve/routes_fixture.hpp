@@ -89,6 +89,7 @@ struct RoutesTest : testing::Test {
   std::unique_ptr<PlayedSyncing> syncing;
   PlayedReceiving receiving;
   int kicks{0};
+  std::unique_ptr<service::CallLayers> layers;
   std::unique_ptr<Router> router;
   std::string key;
 
@@ -109,13 +110,15 @@ struct RoutesTest : testing::Test {
         loop, [&](runtime::Task& task) { return registry->remember(task, {.plugins = store->plugins(), .metrics = metrics}); });
     ASSERT_TRUE(remembered.has_value()) << remembered.error().message;
     syncing = std::make_unique<PlayedSyncing>(*store);
-    router = make_router({settings, *store, *vault, *registry, *syncing, receiving, [this] { ++kicks; }, metrics, clock,
+    layers = std::make_unique<service::CallLayers>(*store, std::vector{&loop}, service::CallDefaults{});
+    router = make_router({settings, *store, *vault, *registry, *syncing, receiving, *layers, [this] { ++kicks; }, metrics, clock,
                           clock.steady()});
     ASSERT_EQ(control("POST", "/control/tenants", {{"name", "demo"}}).status, 201);
     key = parse(control("POST", "/control/keys", {{"tenant", "demo"}, {"role", "admin"}}))["key"];
   }
   void TearDown() override {
     router.reset();
+    layers.reset();
     vault.reset();
     store.reset();
     fs::remove_all(folder);
