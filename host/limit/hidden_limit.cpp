@@ -23,7 +23,7 @@ constexpr double k_growth_later = 0.015;
 constexpr std::uint64_t k_rest_successes = 300;
 constexpr std::uint64_t k_step_successes = 30;  // between two steps up
 constexpr int k_rest_lengths = 10;
-constexpr Span k_rest_min = seconds(30);
+constexpr Span k_rest_min = seconds(60);
 
 double share(Span part, Span whole) { return static_cast<double>(part.count()) / static_cast<double>(whole.count()); }
 
@@ -100,7 +100,7 @@ void HiddenLimit::settle(Time now) {
   } else if (pause_known_ > window_->length()) {
     const Span length = std::min<Span>(window_->length() + (now - pause_began_), k_length_max);
     window_->set_length(length);
-    move_amount(now - settled_at_ < length * 3 / 2 ? got_through_ : window_->used(now));
+    move_amount(std::max(window_->used(now), got_through_ * std::min(1.0, share(length, now - settled_at_))));
   } else if (share(pause_known_, window_->length()) > 0.1 && pause_known_ > turn() * 2) {
     move_amount(std::clamp(window_->used(now), amount_ / 2, amount_) * (1 - k_back_off / 2));
   } else {
@@ -135,7 +135,7 @@ void HiddenLimit::learn_first(Time now) {
 void HiddenLimit::shrink_length(Time now) {
   const Span shorter = std::max<Span>(window_->length() / 4, k_length_min);
   if (shorter >= window_->length()) return;
-  const double amount = window_->used_within(now, shorter);
+  const double amount = std::max(window_->used_within(now, shorter), amount_ * share(shorter, window_->length()));
   window_->set_length(shorter);
   move_amount(amount);
 }

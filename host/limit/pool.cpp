@@ -116,7 +116,7 @@ void Pool::done(Time now, const Sent& request, const Signals& signals, Span rtt_
   for (Declared& declared : windows_)
     declared.window.move(now, request.at + declared.window.lookahead(), moved(declared.window.lookahead()), request.cost);
   for (ToldLimit& told : told_) told.moved(now, request.at + told.lookahead(), moved(told.lookahead()), request.cost);
-  observe(now, signals);
+  observe(now, request.at, signals);
   if (++answered_count_ > k_judged_answers) answered_count_ = unexpected_count_ = 0;
   if (signals.throttled) return refused(now, request, signals, expected);
   block_step_ = Span(0);
@@ -125,11 +125,11 @@ void Pool::done(Time now, const Sent& request, const Signals& signals, Span rtt_
   hidden_.succeeded(now, request.at, request.at + ahead, moved(ahead), request.cost);
 }
 
-void Pool::observe(Time now, const Signals& signals) {
+void Pool::observe(Time now, Time sent_at, const Signals& signals) {
   for (const Told& told : signals.told) {
     const auto known = std::find_if(told_.begin(), told_.end(), [&](const ToldLimit& limit) { return limit.name() == told.name; });
-    if (known != told_.end()) known->observe(told, now, in_flight_cost_);
-    else if (told_.size() < k_told_max) told_.emplace_back(told, now);
+    if (known != told_.end()) known->observe(told, now, sent_at, in_flight_cost_);
+    else if (told_.size() < k_told_max) told_.emplace_back(told, now, sent_at);
     correct_defaults(told);
   }
 }
@@ -160,7 +160,8 @@ void Pool::refused(Time now, const Sent& request, const Signals& signals, bool e
   if (!expected && !is_stray)
     return hidden_.refused(now, request.at, request.at + hidden_.lookahead(), request.cost, signals.retry_after);
   hidden_.failed(request.at);
-  if (signals.retry_after) return;
+  if (signals.retry_after || request.at < block_began_) return;  // what was on its way when the block began says nothing new
+  block_began_ = now;
   block_step_ = block_step_.count() == 0 ? k_block_first / 4 : std::min(block_step_ * 2, k_block_max);
   block_until(now + block_step_);
 }
@@ -180,7 +181,7 @@ void Pool::restore_use(Time now, Time at, double cost, Span above, Span upto) {
   if (applies(hidden_.length())) hidden_.restore_use(now, at, cost);
 }
 
-void Pool::restore_told(Time now, const Told& told) { observe(now, {.told = {told}}); }
+void Pool::restore_told(Time now, const Told& told) { observe(now, now, {.told = {told}}); }
 
 void Pool::view(Time now, std::vector<LimitView>& views) {
   for (std::size_t i = 0; i < windows_.size(); ++i) {

@@ -78,7 +78,7 @@ class Pool {
   };
   [[nodiscard]] double reserve_of(Lane lane, double amount, Span length) const;
   [[nodiscard]] bool is_expected(Time now);
-  void observe(Time now, const Signals& signals);
+  void observe(Time now, Time sent_at, const Signals& signals);
   void correct_defaults(const Told& told);
   void refused(Time now, const Sent& request, const Signals& signals, bool expected);
   void note_urgent(Time now, Lane lane, double cost);
@@ -91,6 +91,7 @@ class Pool {
   HiddenLimit hidden_;
   Time blocked_until_{};
   Span block_step_{0};
+  Time block_began_{};
   std::size_t in_flight_count_{0};
   double in_flight_cost_{0};
   double urgent_rate_{0};  // cost per second of interactive requests and webhooks, lately

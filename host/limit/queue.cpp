@@ -7,7 +7,7 @@ namespace tomada::limit {
 namespace {
 
 constexpr std::array<double, k_lanes_count> k_weights{64, 16, 4, 1};
-constexpr double k_owed_share = 0.55;  // a half, and what is lost while a tenant sends and does not wait
+constexpr double k_owed_share = 0.58;  // a half, and what is lost while a tenant sends and does not wait
 
 }  // namespace
 

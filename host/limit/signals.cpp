@@ -1,5 +1,7 @@
 #include "host/limit/signals.hpp"
 
+#include "host/http/http_date.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -13,6 +15,7 @@ using std::chrono::duration;
 using std::chrono::seconds;
 
 constexpr double k_told_max = 1e12;
+constexpr std::chrono::seconds k_clocks_agree{3};
 constexpr Span k_wait_told_max = std::chrono::hours(24 * 31);
 
 bool is_name(std::string_view text, std::string_view lower) {
@@ -139,7 +142,7 @@ class Reader {
   }
 
   void read_retry_after(std::string_view value) {
-    if (const auto at = read_http_date(trim(value))) {
+    if (const auto at = http::read_http_date(trim(value))) {
       signals_.retry_after = seconds_span(std::max(0.0, duration<double>(*at - now_).count()) + 1);  // dates are whole seconds
     } else if (const auto wait = number(value)) {
       signals_.retry_after = seconds_span(*wait);
@@ -218,10 +221,11 @@ class Reader {
 Signals read_signals(const http::Head& head, runtime::WallTime now) {
   Signals signals;
   signals.status = head.status;
-  // An absolute time is of the provider's clock: measured from its own Date, ours may be wrong.
+  // An absolute time is of the provider's clock. Where that is clearly not ours, it is measured from its own Date, which has
+  // whole seconds only; else ours is the finer one.
   Reader reader(signals, [&] {
     if (const std::string* const date = http::find_header(head.headers, "date"))
-      if (const auto theirs = read_http_date(*date)) return *theirs;
+      if (const auto theirs = http::read_http_date(*date); theirs && std::chrono::abs(*theirs - now) > k_clocks_agree) return *theirs;
     return now;
   }());
   for (const auto& [name, value] : head.headers)
@@ -250,26 +254,6 @@ std::optional<Told> read_graphql_cost(std::string_view tail) {
   bucket.restore_per_second = field("\"restoreRate\"");
   if (!bucket.amount || *bucket.amount < 1 || !bucket.remaining || !bucket.restore_per_second) return std::nullopt;
   return bucket;
-}
-
-std::optional<runtime::WallTime> read_http_date(std::string_view text) {
-  // Sun, 06 Nov 1994 08:49:37 GMT
-  static constexpr std::string_view k_months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  if (text.size() != 29 || text[3] != ',' || text.substr(25) != " GMT") return std::nullopt;
-  const auto digits = [&](std::size_t at, std::size_t count) {
-    int value = -1;
-    const char* const begin = text.data() + at;
-    const auto [end, error] = std::from_chars(begin, begin + count, value);
-    return error == std::errc{} && end == begin + count ? value : -1;
-  };
-  const std::size_t month = k_months.find(text.substr(8, 3));
-  const int day = digits(5, 2), year = digits(12, 4), hour = digits(17, 2), minute = digits(20, 2), second = digits(23, 2);
-  if (month == std::string_view::npos || month % 3 != 0 || day < 1 || year < 1970 || hour < 0 || minute < 0 || second < 0)
-    return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
 }
 
 }  // namespace tomada::limit

@@ -39,7 +39,4 @@ Signals read_signals(const http::Head& head, runtime::WallTime now);
 /// `throttleStatus` of a GraphQL answer in Shopify's form, from the last bytes of the body.
 std::optional<Told> read_graphql_cost(std::string_view tail);
 
-/// An HTTP date (RFC 9110, the preferred form), or nothing.
-std::optional<runtime::WallTime> read_http_date(std::string_view text);
-
 }  // namespace tomada::limit

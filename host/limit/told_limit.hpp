@@ -19,10 +19,10 @@ namespace tomada::limit {
 /// One thread at a time.
 class ToldLimit {
  public:
-  ToldLimit(const Told& told, Time now);
+  ToldLimit(const Told& told, Time now, Time sent_at);
 
-  /// `in_flight`: cost of requests without an answer yet.
-  void observe(const Told& told, Time now, double in_flight);
+  /// `sent_at`: of the request whose answer told it. `in_flight`: cost of requests without an answer yet.
+  void observe(const Told& told, Time now, Time sent_at, double in_flight);
   Time room_at(Time now, double cost, bool paced, double reserve, double in_flight);
   void sent(Time now, Time at, double cost);
   void moved(Time now, Time from, Time to, double cost);
@@ -42,8 +42,9 @@ class ToldLimit {
   [[nodiscard]] std::optional<double> restore_per_second() const;
 
  private:
-  void observe_reset(const Told& told, Time now);
+  void observe_reset(const Told& told, Time now, Time sent_at);
   void forget_old_reset(Time now);
+  [[nodiscard]] Span guard(double in_flight) const;
 
   std::string name_;
   double amount_{0};
@@ -55,6 +56,8 @@ class ToldLimit {
   bool is_sliding_{false};  // the reset moves on before it comes: it is that of the oldest request
   int low_starts_{0};
   Span longest_{0};         // of the times to a reset
+  std::optional<Span> turned_within_;  // of the told time: a window was seen to have begun so soon
+  bool is_late_{false};                // a probe at the told time was refused: the guard is needed
   Span guard_{0};  // the reset may come so much later than told
   Time next_paced_{};
 };

@@ -51,6 +51,17 @@ const benches = {
     versus('suspending service call, 64 calls at once', 'suspending_service_call/64', 'bare_suspension/64', 'asio post and resume');
   },
 
+  async limits() {
+    const { benchmarks } = await run('limit_bench', '--benchmark_format=json', '--benchmark_repetitions=9',
+      '--benchmark_enable_random_interleaving=true', '--benchmark_min_time=0.2', '--benchmark_report_aggregates_only=true');
+    const ns = Object.fromEntries(benchmarks.filter((b) => b.aggregate_name === 'median').map((b) => [b.run_name, b.cpu_time]));
+    const versus = (what, name, target) => row(what, `${round(ns[name])} ns`, `clock and mutex ${round(ns.clock_and_mutex)} ns`,
+      ns[name] / ns.clock_and_mutex, target ? `< ${target} ns` : '', target ? ns[name] < target : undefined);
+    versus('limits: a decision, four windows', 'decision_alone_four_windows', 200);
+    versus('— and its settlement', 'decision_four_windows');
+    versus('— the same, one window', 'decision_one_window');
+  },
+
   async memory() {
     for (const services of ['clock', 'host']) {
       for (const [count, target] of [[10_000, 120], [50_000, 500]]) {

@@ -9,7 +9,7 @@ const folder = 'sdk-docs/operations';
 // Pages of one subject. A page that is not here fails below.
 const pairs = {
   'backup.md': 'backup.md', 'configure.md': 'configurar.md', 'install.md': 'instalar.md', 'keys.md': 'chaves.md', 'metrics.md': 'metricas.md',
-  'plugins.md': 'plugins.md', 'store.md': 'armazenamento.md', 'tenants.md': 'tenants.md', 'trouble.md': 'problemas.md', 'webhooks.md': 'webhooks.md',
+  'limits.md': 'limites.md', 'plugins.md': 'plugins.md', 'store.md': 'armazenamento.md', 'tenants.md': 'tenants.md', 'trouble.md': 'problemas.md', 'webhooks.md': 'webhooks.md',
 };
 const none = (found, what) => assert.deepEqual(found, [], `${what}:\n  ${found.join('\n  ')}`);
 const page = (name) => read(`${folder}/${name}`);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ostream>
 #include <string>
 
 namespace tomada::limit {
@@ -34,6 +35,9 @@ struct Case {
   double used_min{0.95};
   double refused_max{0.001};
 };
+
+/// In the names of tests.
+void PrintTo(const Case& test, std::ostream* out) { *out << test.name; }
 
 Limits declared(const Case& test) {
   Limits limits;
@@ -142,7 +146,7 @@ TEST_P(Interactive, CallsWaitLessThanASecondWhileBackfillsFlood) {
   emulator.run_answers(k_learning_answers);
   emulator.run_seconds(test.limit.length_seconds * 2);
   emulator.forget();
-  emulator.run_seconds(test.limit.length_seconds * 20 + 60);
+  emulator.run_seconds(test.limit.length_seconds * 30 + 60);
   const Outcome& calls = emulator.outcome(tenants_count);
   std::printf("%-34s tenants=%-3u calls=%-6llu longest wait=%.3f s\n", test.name.c_str(), tenants_count,
               static_cast<unsigned long long>(calls.ok_count), calls.wait_max_seconds);
